@@ -1,0 +1,61 @@
+# `make serve` sets up and starts tracer; `make test` sets up and runs every test.
+# Both install what they need: a virtual environment here and, for tests, Debian's packages.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
+
+.PHONY: serve test check bench fmt package clean
+
+serve: $(VENV)/.installed
+	$(BIN)/tracer serve $(ARGS)
+
+test: $(VENV)/.tests tests/e2e/js/node_modules/.installed check
+	$(BIN)/pytest $(ARGS)
+	packaging/check_wheel.sh
+
+check: $(VENV)/.tests
+	$(BIN)/ruff check src tests packaging
+	$(BIN)/ruff format --check src tests packaging
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.tests tests/loadgen/build/sload
+	$(BIN)/python -m bench $(ARGS)
+
+fmt: $(VENV)/.tests
+	$(BIN)/ruff check --fix src tests packaging
+	$(BIN)/ruff format src tests packaging
+
+package: $(VENV)/.tests
+	packaging/check_wheel.sh
+
+clean:
+	rm -rf $(VENV) build dist tests/e2e/js/node_modules tests/loadgen/build
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "tracer needs Python 3.11 or newer"'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || ($(APT) update -qq && $(APT) install -y -qq python3-venv)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -U 'pip>=25.1'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group dev
+	@[ -x /usr/bin/chromium ] || ($(APT) update -qq && $(APT) install -y -qq chromium)
+	@touch $@
+
+tests/e2e/js/node_modules/.installed: tests/e2e/js/package.json tests/e2e/js/package-lock.json
+	@command -v npm >/dev/null || ($(APT) update -qq && $(APT) install -y -qq nodejs npm)
+	cd tests/e2e/js && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+tests/loadgen/build/sload: tests/loadgen/sload.c
+	@command -v cc >/dev/null || ($(APT) update -qq && $(APT) install -y -qq gcc libc6-dev zlib1g-dev)
+	$(MAKE) -C tests/loadgen all

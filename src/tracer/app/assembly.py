@@ -1,0 +1,206 @@
+"""Puts the application together: opens the stores in order, closes them in the opposite order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from tracer import assets, manifest
+from tracer.accounts import actions as account_actions
+from tracer.accounts import queries as account_queries
+from tracer.app import local
+from tracer.app.founding import Founded, found
+from tracer.ingest.digest import Digest, Stores, after_each
+from tracer.ingest.intake import Intake
+from tracer.ingest.lanes import Lane, ProcessLane, ThreadLane
+from tracer.ingest.prepare import Workshop
+from tracer.kit import api_pages, live
+from tracer.kit.check import check
+from tracer.kit.context import Tracer
+from tracer.kit.control import Control
+from tracer.kit.feature import Feature
+from tracer.kit.guard import Doors, Guard
+from tracer.kit.live import Live
+from tracer.kit.network import Network
+from tracer.kit.routes import Table
+from tracer.kit.site import Site
+from tracer.kit.static import Static
+from tracer.kit.tasks import Every
+from tracer.kit.templates import Templates
+from tracer.kit.worker import Worker
+from tracer.projects.keys import KeyCache
+from tracer.projects.model import KeysChanged
+from tracer.settings import Settings
+from tracer.storage.blobs import Blobs
+from tracer.storage.codec import Codec
+from tracer.storage.events import DuckEvents
+from tracer.storage.folder import Folder
+from tracer.storage.meta import Meta
+from tracer.storage.spool import Spool
+from tracer.storage.tables import EVENTS, PAYLOADS
+
+log = logging.getLogger("tracer.app")
+
+DIGEST_STOP_S = 3.0
+WORKER_STOP_S = 1.0
+SEEN_EVERY_S = 60.0
+
+
+class Application:
+    """One server. `site` is its ASGI application; starting it opens the stores."""
+
+    def __init__(self, settings: Settings, features: Sequence[Feature]) -> None:
+        self.settings = settings
+        self.features = tuple(features)
+        self.folder = Folder(settings.data)
+        self.founded: Founded | None = None
+        self._stack = ExitStack()
+        self._after = [entry for feature in self.features for entry in feature.after]
+        self._after.append((KeysChanged, lambda tracer, _: tracer.keys.refresh(tracer.meta.read())))
+        groups = [group for feature in self.features for group in feature.routes]
+        self.table = Table([*groups, api_pages.routes, live.routes])
+        check(self.features, self.table)
+        self.static = Static(assets.STATIC)
+        self.guard = Guard(
+            Doors(
+                account_queries.identity_by_login,
+                account_queries.identity_by_token,
+                account_actions.seen,
+            )
+        )
+        self.site = Site(
+            self.table,
+            self.guard,
+            self.static,
+            threads=settings.web_threads,
+            open=self.open,
+            close=self.close,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where people find this server."""
+        return local.url_of(self.settings)
+
+    def open(self) -> Tracer:
+        """Open everything and begin to digest. Conflict, Invalid: the folder cannot be had."""
+        with ExitStack() as stack:
+            self.folder.lock(self.url)
+            stack.callback(self.folder.unlock)
+            tracer = self._open_stores(stack)
+            self._start_threads(stack, tracer)
+            self._stack = stack.pop_all()
+        return tracer
+
+    def close(self, _tracer: Tracer) -> None:
+        """Finish the batch under way, then close what `open` opened."""
+        self._stack.close()
+
+    def _open_stores(self, stack: ExitStack) -> Tracer:
+        settings, folder = self.settings, self.folder
+        meta = Meta(folder.meta)
+        stack.callback(meta.close)
+        self.founded = found(meta, self.url)
+        spool = Spool(
+            folder.spool,
+            max_bytes=settings.spool_max_bytes,
+            free_floor_bytes=settings.disk_floor_bytes,
+        )
+        stack.callback(spool.close)
+        events = DuckEvents(
+            folder.events,
+            memory_limit=settings.duckdb_memory,
+            threads=settings.duckdb_threads,
+            temp=folder.temp,
+        )
+        stack.callback(events.close)
+        events.prepare((EVENTS, PAYLOADS))
+        keys = KeyCache()
+        keys.refresh(meta.read())
+        return Tracer(
+            settings=settings,
+            meta=meta,
+            events=events,
+            spool=spool,
+            blobs=Blobs(folder.blobs),
+            codec=Codec(_dictionaries(meta)),
+            keys=keys,
+            live=Live(),
+            guard=self.guard,
+            worker=self._worker(),
+            network=Network(
+                trusted_proxies=settings.trusted_proxies, url=settings.url, port=settings.port
+            ),
+            templates=self._templates(),
+            table=self.table,
+            secret=folder.secret(),
+        )
+
+    def _start_threads(self, stack: ExitStack, tracer: Tracer) -> None:
+        settings = self.settings
+        intake = tracer.intake = Intake(
+            max_body_bytes=settings.max_body_bytes,
+            max_decoded_bytes=settings.max_decoded_bytes,
+            inflight_bytes=settings.inflight_bytes,
+        )
+        stack.callback(intake.close)
+        handlers = {
+            kind: handler for feature in self.features for kind, handler in feature.items.items()
+        }
+        workshop = Workshop(handlers, intake.limits, settings.max_decoded_bytes, tracer.codec)
+        lane: Lane = ThreadLane(workshop, after_each(intake.pause_s))
+        if settings.digest_processes:
+            dictionaries = _dictionaries(tracer.meta)
+            lane = ProcessLane(workshop, dictionaries, settings.digest_processes)
+        stores = Stores(tracer.meta, tracer.events, tracer.spool, tracer.blobs)
+        digest = Digest(stores, lane, handlers, tracer.keys, intake.refusals)  # type: ignore[arg-type]
+        tracer.digest = digest
+        tracer.meta.on_commit = partial(self._hear, tracer)
+        stack.callback(self.guard.flush, tracer.meta)
+        digest.start()
+        stack.callback(digest.stop, DIGEST_STOP_S)
+        tracer.worker.start(tracer)
+        stack.callback(tracer.worker.stop, WORKER_STOP_S)
+        control = Control(self.folder.control, local.commands(tracer.meta, self.url))
+        control.start()
+        stack.callback(control.stop)
+
+    def _hear(self, tracer: Tracer, facts: list[Any]) -> None:
+        """Tell each feature of the committed facts it asked for; one's failure harms no other."""
+        for fact in facts:
+            for kind, function in self._after:
+                if type(fact) is kind:
+                    _tell(function, tracer, fact)
+
+    def _worker(self) -> Worker:
+        tasks = {name: task for feature in self.features for name, task in feature.tasks.items()}
+        schedule = [every for feature in self.features for every in feature.every]
+        schedule.append(Every(SEEN_EVERY_S, lambda tracer: tracer.guard.flush(tracer.meta)))
+        return Worker(tasks, schedule)
+
+    def _templates(self) -> Templates:
+        return Templates(
+            assets.TEMPLATES,
+            static=self.static.url,
+            nav=[feature.nav for feature in self.features if feature.nav is not None],
+            slots=[slot for feature in self.features for slot in feature.slots],
+        )
+
+
+def build(settings: Settings, features: Sequence[Feature] | None = None) -> Application:
+    """The application of these settings; nothing is opened yet."""
+    return Application(settings, manifest.FEATURES if features is None else features)
+
+
+def _tell(function: Callable[[Tracer, Any], None], tracer: Tracer, fact: object) -> None:
+    try:
+        function(tracer, fact)
+    except Exception:
+        log.exception("%s was not heard", type(fact).__name__)
+
+
+def _dictionaries(meta: Meta) -> dict[int, bytes]:
+    return dict(meta.read().rows("SELECT id, body FROM dictionaries"))

@@ -1,0 +1,73 @@
+"""Answers of the ingest endpoints, with the headers that SDKs and browsers look for."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from tracer.errors import Problem
+
+Headers = list[tuple[bytes, bytes]]
+
+_CORS: Final[Headers] = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"x-sentry-error,x-sentry-rate-limits,retry-after"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+]
+_PREFLIGHT: Final[Headers] = [
+    *_CORS,
+    (b"access-control-allow-methods", b"GET,POST,OPTIONS"),
+    (
+        b"access-control-allow-headers",
+        b"x-sentry-auth,x-requested-with,x-forwarded-for,origin,referer,accept,content-type,"
+        b"authentication,authorization,content-encoding,transfer-encoding",
+    ),
+    (b"access-control-max-age", b"3600"),
+    (b"vary", b"origin,access-control-request-headers"),
+]
+_JSON: Final = (b"content-type", b"application/json")
+
+
+async def answer(
+    send: Any,
+    status: int,
+    body: bytes = b"",
+    *,
+    kind: bytes | None = None,
+    extra: Headers = [],  # noqa: B006
+) -> None:
+    """Send one whole answer with CORS headers."""
+    headers = [*_CORS, (b"content-length", b"%d" % len(body)), *extra]
+    if kind is not None:
+        headers.append((b"content-type", kind))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer_id(send: Any, event_id: str | None) -> None:
+    """What SDKs expect on success: the event id, or `{}` for an envelope without one."""
+    body = b'{"id":"%s"}' % event_id.encode() if event_id else b"{}"
+    await answer(send, 200, body, kind=b"application/json")
+
+
+async def answer_problem(send: Any, problem: Problem, status: int | None = None) -> None:
+    """A refusal with its reason, as JSON and in `X-Sentry-Error`."""
+    extra: Headers = [(b"x-sentry-error", _header_safe(problem.detail))]
+    if problem.retry_after_s is not None:
+        extra.append((b"retry-after", b"%d" % problem.retry_after_s))
+    body = msgspec.json.encode({"detail": problem.detail, "causes": []})
+    await answer(send, status or problem.status, body, kind=_JSON[1], extra=extra)
+
+
+async def answer_preflight(send: Any, headers: dict[bytes, bytes]) -> None:
+    """The answer to `OPTIONS`, including Chromium's question before it calls a private address."""
+    answered = [*_PREFLIGHT, (b"content-length", b"0")]
+    if headers.get(b"access-control-request-private-network") == b"true":
+        answered.append((b"access-control-allow-private-network", b"true"))
+    await send({"type": "http.response.start", "status": 200, "headers": answered})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _header_safe(text: str) -> bytes:
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200]).encode("ascii")

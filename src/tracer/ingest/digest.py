@@ -1,0 +1,248 @@
+"""The digest loop: frames from the spool, prepared, then stored in one transaction a batch.
+
+Order of commits: event store first, SQLite with the position last. What a crash leaves between the
+two is deleted at start and its frames are digested again: nothing lost, nothing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracer.errors import Unavailable
+from tracer.ingest import outcomes
+from tracer.ingest.items import Batch, ItemHandler
+from tracer.ingest.lanes import Job, Lane
+from tracer.ingest.prepare import PreparedFrame, PreparedItem
+from tracer.projects.keys import KeyCache
+from tracer.protocol.scrub import ScrubRules
+from tracer.storage.blobs import Blobs
+from tracer.storage.events import EventStore
+from tracer.storage.meta import Meta
+from tracer.storage.spool import Frame, Spool
+
+log = logging.getLogger("tracer.digest")
+
+_CHUNK_FRAMES = 200
+_CHUNK_BYTES = 16 << 20
+#: Small batches cost as much as large ones, so under light load one begins at most this often.
+_BATCH_EVERY_S = 0.25
+_FULL_ENOUGH = 100
+_IDLE_WAIT_S = 0.5
+_FLUSH_EVERY_S = 5.0
+_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The stores that digest reads and writes."""
+
+    meta: Meta
+    events: EventStore
+    spool: Spool
+    blobs: Blobs
+
+
+class Stopped(Exception):
+    """The server stops while a fault is being waited out; the frames stay in the spool."""
+
+
+class Digest:
+    """One thread that turns frames into rows. `position` is the last frame whose fate is stored."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        lane: Lane,
+        handlers: Mapping[str, ItemHandler],
+        keys: KeyCache,
+        refusals: outcomes.Refusals,
+    ) -> None:
+        self._stores = stores
+        self._lane = lane
+        self._handlers = handlers
+        self._keys = keys
+        self._refusals = refusals
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="digest", daemon=True)
+        self._flushed_at = time.monotonic()
+        self.position: int = stores.meta.read().value("SELECT frame FROM digest_position")
+        stores.events.forget_from(self.position + 1)
+        stores.spool.forget(self.position)
+
+    def start(self) -> None:
+        """Begin digesting."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Finish the batch under way and end. False when it did not end in time."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._lane.close()
+        return not self._thread.is_alive()
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until everything accepted so far is digested."""
+        target, deadline = self._stores.spool.last_id, time.monotonic() + timeout_s
+        while self.position < target and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return self.position >= target
+
+    def _run(self) -> None:
+        under_way: deque[tuple[Sequence[Frame], Job]] = deque()
+        read = self.position
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                read = self._read_ahead(under_way, read)
+                if not under_way:
+                    self._flush_if_due()
+                    self._stores.spool.wait(read, _IDLE_WAIT_S)
+                    continue
+                frames, job = under_way.popleft()
+                self._store(frames, job.result())
+            except Stopped:
+                break
+            except Exception:
+                # A fault outside any one frame: keep the position, look again from there.
+                log.exception("digest: could not read the spool, trying again")
+                under_way.clear()
+                read = self.position
+                self._stopping.wait(_BACKOFF_S[-1])
+                continue
+            if len(frames) < _FULL_ENOUGH and not under_way:
+                self._stopping.wait(max(0.0, began + _BATCH_EVERY_S - time.monotonic()))
+        self.flush()
+
+    def _read_ahead(self, under_way: deque[tuple[Sequence[Frame], Job]], read: int) -> int:
+        while len(under_way) < self._lane.depth:
+            frames = self._stores.spool.after(read, _CHUNK_FRAMES, _CHUNK_BYTES)
+            if not frames:
+                break
+            under_way.append((frames, self._lane.submit(frames, self._rules(frames))))
+            read = frames[-1].id
+        return read
+
+    def _rules(self, frames: Sequence[Frame]) -> dict[int, ScrubRules]:
+        """Scrub rules of the frames' projects; a project that is gone has none."""
+        found = {id_: self._keys.project(id_) for id_ in {frame.project_id for frame in frames}}
+        return {id_: project.scrub for id_, project in found.items() if project}
+
+    # Storing ------------------------------------------------------------------------------------
+
+    def _store(self, frames: Sequence[Frame], prepared: Sequence[PreparedFrame]) -> None:
+        """Store a chunk, waiting out faults that pass; a frame that cannot be stored is buried."""
+        tries = 0
+        while True:
+            try:
+                self._commit(frames, prepared)
+                return
+            except Unavailable as fault:
+                self._back_off(tries, fault)
+                tries += 1
+            except Exception as error:
+                self._stores.events.forget_from(frames[0].id)
+                if len(frames) > 1:
+                    half = len(frames) // 2
+                    self._store(frames[:half], prepared[:half])
+                    self._store(frames[half:], prepared[half:])
+                    return
+                log.error("digest: frame %d cannot be stored: %r", frames[0].id, error)
+                failure = (type(error).__name__, traceback.format_exc(limit=-8))
+                prepared = [
+                    PreparedFrame(frames[0].id, frames[0].project_id, prepared[0].items, failure)
+                ]
+
+    def _back_off(self, tries: int, fault: Unavailable) -> None:
+        delay_s = _BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)]
+        log.warning("digest: %s; trying again in %.1f s", fault.detail, delay_s)
+        if self._stopping.wait(delay_s):
+            raise Stopped
+        self._stores.events.forget_from(self.position + 1)
+
+    def _commit(self, frames: Sequence[Frame], prepared: Sequence[PreparedFrame]) -> None:
+        stores = self._stores
+        for frame, result in zip(frames, prepared, strict=True):
+            if result.failure:
+                reason, detail = result.failure
+                stores.spool.bury(frame, reason=reason, detail=detail, tries=1)
+        refused = self._refusals.take()
+        try:
+            with stores.meta.write() as tx:
+                batch = Batch(tx, stores.blobs)
+                self._store_items(batch, prepared)
+                outcomes.record(tx, batch.outcomes)
+                outcomes.record(tx, refused)
+                self._keys.flush_touches(tx)
+                tx.execute("UPDATE digest_position SET frame = :frame", frame=frames[-1].id)
+                if batch.rows:
+                    stores.events.append(batch.rows)
+        except BaseException:
+            self._refusals.give_back(refused)
+            raise
+        self.position = frames[-1].id
+        stores.spool.forget(self.position)
+
+    def _store_items(self, batch: Batch, prepared: Sequence[PreparedFrame]) -> None:
+        """Hand the batch's items to their handlers, type by type, and count each one's fate."""
+        waiting: dict[str, list[tuple[int, PreparedItem]]] = {}
+        for frame in prepared:
+            for item in frame.items:
+                if frame.failure:
+                    _count(batch, frame.project_id, item, outcomes.DEAD_LETTER, frame.failure[0])
+                elif item.outcome:
+                    _count(batch, frame.project_id, item, item.outcome, item.reason)
+                else:
+                    waiting.setdefault(item.type, []).append((frame.project_id, item))
+            if frame.failure and not frame.items:
+                batch.count(frame.project_id, "unknown", outcomes.DEAD_LETTER, frame.failure[0])
+        for type_, handler in self._handlers.items():
+            if entries := waiting.pop(type_, None):
+                _store_type(batch, handler, entries)
+        assert not waiting, f"items without a handler: {sorted(waiting)}"
+
+    def _flush_if_due(self) -> None:
+        if time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S:
+            self._flushed_at = time.monotonic()
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down refusals and key uses, where no batch does it."""
+        refused = self._refusals.take()
+        try:
+            with self._stores.meta.write() as tx:
+                outcomes.record(tx, refused)
+                self._keys.flush_touches(tx)
+        except Unavailable:
+            self._refusals.give_back(refused)
+
+
+def _store_type(
+    batch: Batch, handler: ItemHandler, entries: Sequence[tuple[int, PreparedItem]]
+) -> None:
+    reasons = handler.store(batch, [item.value for _, item in entries])
+    for (project_id, item), reason in zip(entries, reasons, strict=True):
+        outcome = outcomes.STORED if reason is None else outcomes.INVALID
+        _count(batch, project_id, item, outcome, reason or "")
+
+
+def _count(batch: Batch, project_id: int, item: PreparedItem, outcome: str, reason: str) -> None:
+    batch.count(project_id, item.category, outcome, reason, item.quantity)
+
+
+def after_each(pause_s: Callable[[], float]) -> Callable[[], Any]:
+    """A `Pause` that sleeps for as long as `pause_s` says, if at all."""
+
+    def pause() -> None:
+        delay_s = pause_s()
+        if delay_s > 0:
+            time.sleep(delay_s)
+
+    return pause

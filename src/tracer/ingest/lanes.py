@@ -1,0 +1,148 @@
+"""Where frames are prepared: in the digest thread itself, or in worker processes beside it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Protocol
+
+from tracer.ingest.prepare import (
+    PreparedFrame,
+    Workshop,
+    failed,
+    prepare_frame,
+    prepare_in_worker,
+    start_worker,
+)
+from tracer.protocol.scrub import ScrubRules
+from tracer.storage.spool import Frame
+
+Rules = Mapping[int, ScrubRules]
+
+
+class Job(Protocol):
+    """A chunk of frames under preparation."""
+
+    def result(self) -> list[PreparedFrame]:
+        """The prepared frames, in order; waits for them. Never raises for a bad frame."""
+
+
+class Lane(Protocol):
+    """Prepares chunks of frames. `depth` chunks are worth having under way at once."""
+
+    depth: int
+
+    def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
+        """Begin a chunk."""
+
+    def close(self) -> None:
+        """End worker processes."""
+
+
+class ThreadLane:
+    """Prepares in the calling thread, when the result is asked for.
+
+    `pause` is called after each frame: it lets go of the interpreter while requests are waiting.
+    """
+
+    depth = 1
+
+    def __init__(self, workshop: Workshop, pause: Pause) -> None:
+        self._workshop = workshop
+        self._pause = pause
+
+    def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
+        return _ThreadJob(frames, rules, self._workshop, self._pause)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Pause(Protocol):
+    """Called between two frames."""
+
+    def __call__(self) -> None: ...
+
+
+class _ThreadJob:
+    def __init__(
+        self, frames: Sequence[Frame], rules: Rules, workshop: Workshop, pause: Pause
+    ) -> None:
+        self._frames = frames
+        self._rules = rules
+        self._workshop = workshop
+        self._pause = pause
+
+    def result(self) -> list[PreparedFrame]:
+        prepared = []
+        for frame in self._frames:
+            prepared.append(prepare_frame(frame, self._rules.get(frame.project_id), self._workshop))
+            self._pause()
+        return prepared
+
+
+class ProcessLane:
+    """Prepares in `processes` worker processes. A frame that kills its worker is found."""
+
+    def __init__(
+        self, workshop: Workshop, dictionaries: Mapping[int, bytes], processes: int
+    ) -> None:
+        self.depth = processes + 1
+        self._workshop = workshop
+        self._dictionaries = dictionaries
+        self._processes = processes
+        self._pool = self._open()
+
+    def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
+        return _ProcessJob(self, frames, rules)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, frames: Sequence[Frame], rules: Rules) -> Future[list[PreparedFrame]]:
+        """Hand a chunk to the pool, on a new pool if a worker died since the last call."""
+        try:
+            return self._pool.submit(prepare_in_worker, frames, rules)
+        except BrokenProcessPool:
+            self._pool.shutdown(wait=False)
+            self._pool = self._open()
+            return self._pool.submit(prepare_in_worker, frames, rules)
+
+    def _open(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=start_worker,
+            initargs=(
+                self._workshop.handlers,
+                self._workshop.limits,
+                self._workshop.max_decoded_bytes,
+                self._dictionaries,
+            ),
+        )
+
+
+class _ProcessJob:
+    def __init__(self, lane: ProcessLane, frames: Sequence[Frame], rules: Rules) -> None:
+        self._lane = lane
+        self._frames = frames
+        self._rules = rules
+        self._future = lane.start(frames, rules)
+
+    def result(self) -> list[PreparedFrame]:
+        try:
+            return self._future.result()
+        except BrokenProcessPool:
+            return self._one_by_one()
+
+    def _one_by_one(self) -> list[PreparedFrame]:
+        # Some frame of some chunk killed the worker: alone in a chunk, the guilty one shows itself.
+        prepared: list[PreparedFrame] = []
+        for frame in self._frames:
+            try:
+                prepared += self._lane.start([frame], self._rules).result()
+            except BrokenProcessPool:
+                prepared.append(failed(frame, "WorkerDied", "A digest process died on this frame."))
+        return prepared

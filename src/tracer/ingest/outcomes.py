@@ -1,0 +1,90 @@
+"""The one fate of every item, counted by project, hour, data category, outcome and reason."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+from tracer.storage.meta import Tx
+
+STORED: Final = "stored"
+FILTERED: Final = "filtered"
+SAMPLED: Final = "sampled"
+RATE_LIMITED: Final = "rate_limited"
+INVALID: Final = "invalid"
+UNSUPPORTED: Final = "unsupported"
+UNKNOWN_TYPE: Final = "unknown_type"
+DEAD_LETTER: Final = "dead_letter"
+#: Refused with a 4xx or 5xx before anything was accepted; counted in requests, not items.
+REFUSED: Final = "refused"
+#: What SDKs report that they dropped themselves; it never reached this server.
+CLIENT_DISCARD: Final = "client_discard"
+
+#: The fates whose sum is what was accepted.
+FATES: Final = (
+    STORED,
+    FILTERED,
+    SAMPLED,
+    RATE_LIMITED,
+    INVALID,
+    UNSUPPORTED,
+    UNKNOWN_TYPE,
+    DEAD_LETTER,
+)
+
+HOUR_MS: Final = 3_600_000
+
+#: (project id, data category, outcome, reason)
+Key = tuple[int, str, str, str]
+
+
+def record(tx: Tx, counts: Mapping[Key, int]) -> None:
+    """Add `counts` to the current hour."""
+    hour_at = tx.now_ms - tx.now_ms % HOUR_MS
+    tx.many(
+        """
+        INSERT INTO outcomes (project_id, hour_at, category, outcome, reason, quantity)
+        VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (project_id, hour_at, category, outcome, reason)
+        DO UPDATE SET quantity = quantity + excluded.quantity
+        """,
+        [(project, hour_at, *rest, quantity) for (project, *rest), quantity in counts.items()],
+    )
+
+
+class Refusals:
+    """Fates decided in the request itself, counted in memory because requests touch no database."""
+
+    _MAX_KEYS = 10_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[Key, int] = {}
+
+    def count(
+        self,
+        project_id: int,
+        reason: str,
+        quantity: int = 1,
+        *,
+        category: str = "request",
+        outcome: str = REFUSED,
+    ) -> None:
+        """Add to a count; `project_id` is 0 where no project could be told."""
+        key = (project_id, category, outcome, reason)
+        with self._lock:
+            if key in self._counts or len(self._counts) < self._MAX_KEYS:
+                self._counts[key] = self._counts.get(key, 0) + quantity
+
+    def take(self) -> dict[Key, int]:
+        """All counts since the last call."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        return counts
+
+    def give_back(self, counts: Mapping[Key, int]) -> None:
+        """Return counts that could not be written."""
+        with self._lock:
+            for key, quantity in counts.items():
+                self._counts[key] = self._counts.get(key, 0) + quantity

@@ -1,0 +1,175 @@
+"""Frames to prepared items: decompress, take the envelope apart, decode, scrub, group. Pure.
+
+Runs in the digest thread or in a worker process; everything passed in and out can be pickled.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tracer.errors import Problem
+from tracer.ingest import outcomes
+from tracer.ingest.items import Arrival, ItemHandler
+from tracer.protocol.categories import ITEM_CATEGORY
+from tracer.protocol.encoding import decode_body
+from tracer.protocol.envelope import Envelope, Item, Limits, parse_envelope, parse_store
+from tracer.protocol.lenient import load_json
+from tracer.protocol.scrub import Scrubber, ScrubRules, compile_rules
+from tracer.storage.codec import Codec
+from tracer.storage.spool import Frame
+
+_MAX_QUANTITY = 100_000
+_REASON = re.compile(r"[a-z_]{1,40}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedItem:
+    """One item on its way: either `value` for its handler's `store`, or already an outcome."""
+
+    type: str
+    category: str
+    quantity: int
+    value: Any = None
+    outcome: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFrame:
+    """All items of a frame in order, or the failure that sends the frame to the dead letters."""
+
+    frame: int
+    project_id: int
+    items: tuple[PreparedItem, ...] = ()
+    failure: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What preparing needs besides the frames: handlers by item type, limits, the payload codec."""
+
+    handlers: Mapping[str, ItemHandler]
+    limits: Limits
+    max_decoded_bytes: int
+    codec: Codec
+
+
+def prepare_frame(frame: Frame, rules: ScrubRules | None, workshop: Workshop) -> PreparedFrame:
+    """Prepare one frame; `rules` is `None` when its project is gone. Never raises."""
+    try:
+        envelope, head = open_frame(frame, workshop)
+        if rules is None:
+            items = [_ended(item, outcomes.INVALID, "project_deleted") for item in envelope.items]
+        else:
+            arrival = _arrival(frame, envelope, head, rules, workshop.codec)
+            items = [_prepare_item(item, arrival, workshop.handlers) for item in envelope.items]
+        return PreparedFrame(frame.id, frame.project_id, tuple(items))
+    except Problem as problem:
+        # The endpoint accepted this frame, so a refusal here is a fault of ours to look into.
+        return failed(frame, type(problem).__name__, problem.detail)
+    except Exception as error:
+        return failed(frame, type(error).__name__, traceback.format_exc(limit=-8))
+
+
+def failed(frame: Frame, reason: str, detail: str) -> PreparedFrame:
+    """A frame for the dead letters."""
+    return PreparedFrame(frame.id, frame.project_id, failure=(reason, detail))
+
+
+def open_frame(frame: Frame, workshop: Workshop) -> tuple[Envelope, dict[str, Any]]:
+    """The envelope of a frame and what the endpoint noted about its request."""
+    head = load_json(frame.head)
+    data = decode_body(frame.body, head.get("encoding", ""), workshop.max_decoded_bytes)
+    if head.get("kind") == "store":
+        return parse_store(data, head.get("content_type", ""), workshop.limits), head
+    return parse_envelope(data, workshop.limits), head
+
+
+def quantity_of(item: Item) -> int:
+    """How many things of its data category an item holds; containers say it in `item_count`."""
+    count = item.headers.get("item_count")
+    if isinstance(count, int) and not isinstance(count, bool) and 0 < count <= _MAX_QUANTITY:
+        return count
+    return 1
+
+
+def _arrival(
+    frame: Frame, envelope: Envelope, head: Mapping[str, Any], rules: ScrubRules, codec: Codec
+) -> Arrival:
+    return Arrival(
+        project_id=frame.project_id,
+        frame=frame.id,
+        received_at=frame.received_at,
+        headers=envelope.headers,
+        event_id=envelope.event_id,
+        sent_at=envelope.sent_at,
+        client_ip=head.get("ip"),
+        user_agent=head.get("ua"),
+        attachment_count=sum(item.type == "attachment" for item in envelope.items),
+        scrubber=_scrubber(rules),
+        codec=codec,
+    )
+
+
+def _prepare_item(
+    item: Item, arrival: Arrival, handlers: Mapping[str, ItemHandler]
+) -> PreparedItem:
+    handler = handlers.get(item.type)
+    if handler is None:
+        if item.type in ITEM_CATEGORY:
+            return _ended(item, outcomes.UNSUPPORTED, item.type)
+        return _ended(item, outcomes.UNKNOWN_TYPE, "")
+    try:
+        value = handler.prepare(item, arrival)
+    except Problem as problem:
+        return _ended(item, outcomes.INVALID, _reason(problem))
+    return PreparedItem(item.type, _category(item), 1, value)
+
+
+def _reason(problem: Problem) -> str:
+    # Reasons are counted for ever: a sentence that quotes the input must not become one.
+    return problem.detail if _REASON.match(problem.detail) else "malformed"
+
+
+def _ended(item: Item, outcome: str, reason: str) -> PreparedItem:
+    return PreparedItem(item.type, _category(item), quantity_of(item), None, outcome, reason)
+
+
+def _category(item: Item) -> str:
+    return ITEM_CATEGORY.get(item.type, "unknown")
+
+
+@lru_cache(maxsize=1024)
+def _scrubber(rules: ScrubRules) -> Scrubber:
+    return compile_rules(rules)
+
+
+# Worker processes -------------------------------------------------------------------------------
+
+_workshop: Workshop | None = None
+
+
+def start_worker(
+    handlers: Mapping[str, ItemHandler],
+    limits: Limits,
+    max_decoded_bytes: int,
+    dictionaries: Mapping[int, bytes],
+) -> None:
+    """Runs once in each worker process. A codec has native state, so each builds its own."""
+    global _workshop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _workshop = Workshop(handlers, limits, max_decoded_bytes, Codec(dictionaries))
+
+
+def prepare_in_worker(
+    frames: Sequence[Frame], rules: Mapping[int, ScrubRules]
+) -> list[PreparedFrame]:
+    """`prepare_frame` over a chunk, in a worker process."""
+    assert _workshop is not None
+    return [prepare_frame(frame, rules.get(frame.project_id), _workshop) for frame in frames]

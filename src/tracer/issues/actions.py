@@ -1,0 +1,220 @@
+"""Changes to issues by people. Each takes an open Tx and returns the issue as it is now.
+
+Callers load issues through a Reach; `bulk` does so itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tracer.errors import Forbidden, Invalid, NotFound
+from tracer.issues import queries
+from tracer.issues.facts import IssuesChanged
+from tracer.issues.model import (
+    IGNORED,
+    MAX_COMMENT,
+    RESOLVED,
+    STATUS_NAMES,
+    UNRESOLVED,
+    Activity,
+    Issue,
+)
+
+if TYPE_CHECKING:
+    from tracer.kit.context import Actor, Reach
+    from tracer.storage.meta import Tx
+
+ERASE_TASK = "erase_issue"
+MAX_RELEASE = 250
+MAX_BULK = 1000
+
+
+def resolve(tx: Tx, issue: Issue, *, by: Actor, in_release: str | None = None) -> Issue:
+    """Resolve. With `in_release`, only an event of a later release opens it again.
+
+    Raises Invalid for a release name that cannot be one.
+    """
+    if in_release is not None:
+        in_release = in_release.strip()
+        if not 0 < len(in_release) <= MAX_RELEASE:
+            raise Invalid(f"A release name has 1 to {MAX_RELEASE} characters.")
+    return _set_status(tx, issue, RESOLVED, by, in_release)
+
+
+def unresolve(tx: Tx, issue: Issue, *, by: Actor) -> Issue:
+    """Open it again, out of the archive or resolved by mistake."""
+    return _set_status(tx, issue, UNRESOLVED, by)
+
+
+def archive(tx: Tx, issue: Issue, *, by: Actor) -> Issue:
+    """Ignore it: new events are counted, and it stays archived."""
+    return _set_status(tx, issue, IGNORED, by)
+
+
+def _set_status(
+    tx: Tx, issue: Issue, status: int, by: Actor, resolved_in: str | None = None
+) -> Issue:
+    issue = _current(tx, issue)
+    if issue.status == status and issue.resolved_in == resolved_in:
+        return issue
+    tx.execute(
+        """
+        UPDATE issues
+        SET status = :status, status_at = :now, resolved_in = :resolved_in, regressed_at = NULL
+        WHERE id = :id
+        """,
+        id=issue.id,
+        status=status,
+        resolved_in=resolved_in,
+        now=tx.now_ms,
+    )
+    tx.execute(
+        "UPDATE issue_environments SET status = :status WHERE issue_id = :id",
+        id=issue.id,
+        status=status,
+    )
+    _note(tx, issue, by, STATUS_NAMES[status], {"release": resolved_in} if resolved_in else {})
+    return replace(
+        issue, status=status, status_at=tx.now_ms, resolved_in=resolved_in, regressed_at=None
+    )
+
+
+def assign(tx: Tx, issue: Issue, user_id: int | None, *, by: Actor) -> Issue:
+    """Give the issue to a member of its organization, or to nobody. Raises Invalid."""
+    issue = _current(tx, issue)
+    if issue.assignee_id == user_id:
+        return issue
+    assignee = None
+    if user_id is not None:
+        row = tx.row(
+            """
+            SELECT coalesce(nullif(u.name, ''), u.email), u.email
+            FROM projects p
+            JOIN members m ON m.organization_id = p.organization_id AND m.user_id = :user_id
+            JOIN users u ON u.id = m.user_id
+            WHERE p.id = :project_id
+            """,
+            project_id=issue.project_id,
+            user_id=user_id,
+        )
+        if row is None:
+            raise Invalid("The assignee is not a member of the organization.")
+        assignee = row[0]
+    tx.execute(
+        "UPDATE issues SET assignee_id = :user_id WHERE id = :id", id=issue.id, user_id=user_id
+    )
+    if user_id is None:
+        _note(tx, issue, by, "unassigned", {})
+    else:
+        _note(tx, issue, by, "assigned", {"user_id": user_id, "user": assignee})
+    return replace(issue, assignee_id=user_id, assignee=assignee)
+
+
+def comment(tx: Tx, issue: Issue, text: str, *, by: Actor) -> Activity:
+    """Add a comment; the new entry. Raises Invalid when it is empty or too long."""
+    data = {"text": _comment_text(text)}
+    issue = _current(tx, issue)
+    id_ = _note(tx, issue, by, "comment", data)
+    return Activity(id_, "comment", data, tx.now_ms, by.user_id, by.name or by.email)
+
+
+def edit_comment(tx: Tx, issue: Issue, entry: Activity, text: str, *, by: Actor) -> Activity:
+    """Change one's own comment. Raises Forbidden for another's, Invalid as `comment` does."""
+    _check_author(entry, by)
+    data = {"text": _comment_text(text)}
+    tx.execute(
+        "UPDATE issue_activity SET data = :data WHERE id = :id", id=entry.id, data=_json(data)
+    )
+    _changed(tx, issue.project_id)
+    return replace(entry, data=data)
+
+
+def delete_comment(tx: Tx, issue: Issue, entry: Activity, *, by: Actor) -> None:
+    """Remove one's own comment. Raises Forbidden for another's."""
+    _check_author(entry, by)
+    tx.execute("DELETE FROM issue_activity WHERE id = :id", id=entry.id)
+    _changed(tx, issue.project_id)
+
+
+def _check_author(entry: Activity, by: Actor) -> None:
+    if entry.user_id is None or entry.user_id != by.user_id:
+        raise Forbidden("Only its author may change a comment.")
+
+
+def _comment_text(text: str) -> str:
+    text = text.replace("\x00", "").strip()
+    if not text:
+        raise Invalid("Write something first.")
+    if len(text) > MAX_COMMENT:
+        raise Invalid(f"Use at most {MAX_COMMENT:,} characters.")
+    return text
+
+
+def delete(tx: Tx, issue: Issue, *, by: Actor) -> Issue:  # noqa: ARG001
+    """Remove the issue at once; the task `erase_issue` then erases its events and files.
+
+    Its hashes lead nowhere afterwards, so a new event of the kind makes a new issue. Only events
+    digested until now are erased, told by their frame.
+    """
+    hashes = queries.hashes(tx, issue)
+    frame = tx.value("SELECT frame FROM digest_position")
+    tx.execute("DELETE FROM issue_text WHERE rowid = :id", id=issue.id)
+    tx.execute("DELETE FROM issues WHERE id = :id", id=issue.id)
+    tx.enqueue(ERASE_TASK, project_id=issue.project_id, hashes=list(hashes), frame=frame)
+    _changed(tx, issue.project_id)
+    return issue
+
+
+def bulk(
+    tx: Tx,
+    reach: Reach,
+    ids: Sequence[int],
+    action: Callable[..., Issue],
+    *arguments: Any,
+    **options: Any,
+) -> list[Issue]:
+    """One of the actions above on each issue in reach; ids out of reach are passed over.
+
+    `bulk(tx, reach, ids, assign, 7, by=actor)`. Raises Invalid for more than MAX_BULK ids.
+    """
+    if len(ids) > MAX_BULK:
+        raise Invalid(f"Choose at most {MAX_BULK:,} issues.")
+    found = queries.issues_by_id(tx, reach, tuple(dict.fromkeys(ids)))
+    return [action(tx, issue, *arguments, **options) for issue in found]
+
+
+def _current(tx: Tx, issue: Issue) -> Issue:
+    """The issue as it is in this transaction: it was loaded before it. Raises NotFound."""
+    found = queries.current_issue(tx, issue.id)
+    if found is None:
+        raise NotFound("The issue is not there any more.")
+    return found
+
+
+def _note(tx: Tx, issue: Issue, by: Actor, kind: str, data: dict[str, Any]) -> int:
+    _changed(tx, issue.project_id)
+    return tx.insert(
+        """
+        INSERT INTO issue_activity (issue_id, user_id, kind, data, created_at)
+        VALUES (:issue_id, :user_id, :kind, :data, :now)
+        """,
+        issue_id=issue.id,
+        user_id=by.user_id,
+        kind=kind,
+        data=_json(data),
+        now=tx.now_ms,
+    )
+
+
+def _changed(tx: Tx, project_id: int) -> None:
+    fact = IssuesChanged(project_id)
+    if fact not in tx.facts:
+        tx.emit(fact)
+
+
+def _json(data: dict[str, Any]) -> str:
+    return msgspec.json.encode(data).decode()

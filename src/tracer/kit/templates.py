@@ -1,0 +1,47 @@
+"""The Jinja environment of the application. Escapes always, and refuses names that do not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from tracer.kit.feature import Nav, Slot
+from tracer.kit.filters import FILTERS
+
+
+class Templates:
+    """Compiled templates with what every page is given. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        static: Callable[[str], str],
+        nav: Sequence[Nav] = (),
+        slots: Iterable[Slot] = (),
+        reload: bool = False,
+    ) -> None:
+        self.nav = tuple(sorted(nav, key=lambda entry: (entry.order, entry.title)))
+        self._slots = tuple(slots)
+        self.environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(folder),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=reload,
+            cache_size=-1,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.filters.update(FILTERS)
+        self.environment.globals.update(static=static, slots=self.slots)
+
+    def render(self, name: str, values: dict[str, Any]) -> str:
+        """The text of a template."""
+        return self.environment.get_template(name).render(values)
+
+    def slots(self, name: str, **values: Any) -> list[str]:
+        """The paths that other packages offer for a place in a page, filled with its values."""
+        return [slot.path.format_map(values) for slot in self._slots if slot.name == name]

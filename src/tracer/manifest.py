@@ -1,0 +1,15 @@
+"""The features of tracer, in order. A package that is not listed here is not there."""
+
+from __future__ import annotations
+
+from tracer import accounts, ingest, issues, projects
+from tracer.features import feedback
+from tracer.kit.feature import Feature
+
+FEATURES: tuple[Feature, ...] = (
+    accounts.FEATURE,
+    projects.FEATURE,
+    ingest.FEATURE,
+    issues.FEATURE,
+    feedback.FEATURE,
+)

@@ -1,0 +1,172 @@
+"""Projects: list, one, create, update, delete."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from msgspec import UNSET
+
+from tracer.accounts.api import scopes
+from tracer.accounts.model import Organization
+from tracer.accounts.queries import organization_by_slug
+from tracer.kit.context import Req
+from tracer.kit.paging import decode_cursor, encode_cursor, link_header
+from tracer.kit.permissions import Permission
+from tracer.kit.render import Response, empty, json
+from tracer.kit.routes import Operation, Param, Routes
+from tracer.projects import actions, queries
+from tracer.projects.api.shapes import (
+    ProjectCreate,
+    ProjectDetail,
+    ProjectSummary,
+    ProjectUpdate,
+    project_detail,
+    project_summary,
+)
+from tracer.projects.model import Project
+
+routes = Routes()
+
+PAGE = 100
+_LIST_QUERY = (Param("query", "Only projects whose name or slug contains this."),)
+
+
+@routes.get(
+    "/api/0/projects/",
+    can=Permission.PROJECT_READ,
+    doc=Operation(
+        "List projects",
+        query=_LIST_QUERY,
+        returns=list[ProjectSummary],
+        errors=(400, 401, 403),
+        tag="Projects",
+        paged=True,
+    ),
+)
+def list_projects(req: Req) -> Response:
+    return _page(req)
+
+
+@routes.get(
+    "/api/0/organizations/{organization_slug}/projects/",
+    can=Permission.PROJECT_READ,
+    load=organization_by_slug,
+    doc=Operation(
+        "List an organization's projects",
+        query=_LIST_QUERY,
+        returns=list[ProjectSummary],
+        errors=(400, 401, 403, 404),
+        tag="Projects",
+        paged=True,
+    ),
+)
+def list_organization_projects(req: Req, organization: Organization) -> Response:  # noqa: ARG001
+    return _page(req)
+
+
+@routes.post(
+    "/api/0/organizations/{organization_slug}/projects/",
+    can=Permission.PROJECT_WRITE,
+    load=organization_by_slug,
+    doc=Operation(
+        "Create a project",
+        body=ProjectCreate,
+        returns=ProjectDetail,
+        status=201,
+        errors=(400, 401, 403, 404, 409),
+        tag="Projects",
+    ),
+)
+def create(req: Req, organization: Organization) -> Response:
+    wanted = req.decode(ProjectCreate)
+    with req.meta.write() as tx:
+        project = actions.create_project(
+            tx, organization.id, wanted.slug, wanted.name, wanted.platform or "other"
+        )
+    return json(project_detail(project, organization.slug, scopes(req)), status=201)
+
+
+@routes.get(
+    "/api/0/projects/{organization_slug}/{project_slug}/",
+    can=Permission.PROJECT_READ,
+    load=queries.project_of,
+    doc=Operation(
+        "Retrieve a project", returns=ProjectDetail, errors=(401, 403, 404), tag="Projects"
+    ),
+)
+def one(req: Req, project: Project) -> Response:
+    return json(project_detail(project, req.actor.organization_slug, scopes(req)))
+
+
+@routes.put(
+    "/api/0/projects/{organization_slug}/{project_slug}/",
+    can=Permission.PROJECT_WRITE,
+    load=queries.project_of,
+    doc=Operation(
+        "Update a project",
+        body=ProjectUpdate,
+        returns=ProjectDetail,
+        errors=(400, 401, 403, 404, 409),
+        tag="Projects",
+    ),
+)
+def update(req: Req, project: Project) -> Response:
+    wanted = replace(project, **_changes(req.decode(ProjectUpdate)))
+    with req.meta.write() as tx:
+        project = actions.update_project(tx, project, wanted)
+    return json(project_detail(project, req.actor.organization_slug, scopes(req)))
+
+
+@routes.delete(
+    "/api/0/projects/{organization_slug}/{project_slug}/",
+    can=Permission.PROJECT_ADMIN,
+    load=queries.project_of,
+    doc=Operation(
+        "Delete a project",
+        description="Its keys stop working at once; its events and files are erased shortly after.",
+        status=204,
+        errors=(401, 403, 404),
+        tag="Projects",
+    ),
+)
+def delete(req: Req, project: Project) -> Response:
+    with req.meta.write() as tx:
+        actions.delete_project(tx, project)
+    return empty()
+
+
+def _page(req: Req) -> Response:
+    after = decode_cursor(req.query.get("cursor"), str) or ""
+    text = req.query.text("query", max=200).lower()
+    found = [
+        project
+        for project in queries.projects(req.meta.read(), req.reach)
+        if project.slug > after and (text in project.slug or text in project.name.lower())
+    ]
+    shown = found[:PAGE]
+    following = encode_cursor(shown[-1].slug) if len(found) > PAGE else None
+    access = scopes(req)
+    return json(
+        [project_summary(project, req.actor.organization_slug, access) for project in shown],
+        headers=link_header(req, previous=None, next=following),
+    )
+
+
+def _changes(update: ProjectUpdate) -> dict[str, Any]:
+    """The fields of `Project` that an update sets."""
+    given = {
+        "name": update.name,
+        "slug": update.slug,
+        "platform": update.platform or "other" if update.platform is not UNSET else UNSET,
+        "scrub_defaults": update.data_scrubber_defaults,
+        "scrub_ip": update.scrub_ip_addresses,
+        "sensitive_names": update.sensitive_fields,
+        "safe_names": update.safe_fields,
+        "allowed_domains": update.allowed_domains,
+    }
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if value is not UNSET
+    }

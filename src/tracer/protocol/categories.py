@@ -1,0 +1,58 @@
+"""Tables of the wire: item type -> data category, event levels, outcome names."""
+
+from __future__ import annotations
+
+ITEM_CATEGORY: dict[str, str] = {
+    "event": "error",
+    "raw_security": "security",
+    "security": "security",
+    "nel": "security",
+    "unreal_report": "error",
+    "form_data": "error",
+    "transaction": "transaction",
+    "span": "span",
+    "otel_span": "span",
+    "session": "session",
+    "sessions": "session",
+    "attachment": "attachment",
+    "user_report": "feedback",
+    "feedback": "feedback",
+    "client_report": "internal",
+    "log": "log_item",
+    "otel_log": "log_item",
+    "trace_metric": "trace_metric",
+    "statsd": "metric_bucket",
+    "metric_buckets": "metric_bucket",
+    "metric_meta": "metric_bucket",
+    "check_in": "monitor",
+    "profile": "profile",
+    "profile_chunk": "profile_chunk",
+    "profile_chunk_ui": "profile_chunk_ui",
+    "replay_event": "replay",
+    "replay_recording": "replay",
+    "replay_video": "replay",
+    "integration": "default",
+}
+"""Every item type that clients send or that is reserved; categories as in X-Sentry-Rate-Limits."""
+
+UNKNOWN_CATEGORY = "unknown"
+
+LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "fatal": 50}
+LEVEL_NAMES: dict[int, str] = {number: name for name, number in LEVELS.items()}
+
+OUTCOMES = (
+    "accepted",
+    "filtered",
+    "sampled",
+    "rate_limited",
+    "invalid",
+    "dead_letter",
+    "client_discard",
+    "unsupported",
+    "unknown_type",
+)
+
+
+def category_of(item_type: str) -> str:
+    """The data category that quotas and outcomes count an item type under."""
+    return ITEM_CATEGORY.get(item_type, UNKNOWN_CATEGORY)

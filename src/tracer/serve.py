@@ -1,0 +1,159 @@
+"""Runs the application on granian in this process and loop: signals, start, graceful stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from tracer import app
+from tracer.errors import Conflict, Invalid
+from tracer.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+log = logging.getLogger("tracer.serve")
+
+BACKLOG = 1024
+#: Connections, idle ones too; live pages hold one each.
+CONNECTIONS = 4096
+IDLE_S = 60
+#: Requests under way get this long; the stores then have the rest of the five seconds.
+DRAIN_S = 1.5
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Conflict or Invalid says why it cannot."""
+    probe(settings.host, settings.port)
+    _allow_connections()
+    _run(_serve(app.build(settings)))
+
+
+def probe(host: str, port: int) -> None:
+    """Conflict when the port is in use, Invalid when the address is none of this machine."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, proto) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+    except (OSError, OverflowError) as error:
+        code = getattr(error, "errno", None)
+        if code == errno.EADDRINUSE:
+            raise Conflict(
+                f"Port {port} on {host} is already in use; choose another --port."
+            ) from None
+        if code == errno.EACCES:
+            raise Invalid(f"Port {port} may not be used without more rights.") from None
+        raise Invalid(f"Cannot listen on {host} port {port}: {error}") from None
+
+
+async def _serve(application: app.Application) -> None:
+    settings = application.settings
+    stopping = asyncio.Event()
+    _on_signals(stopping)
+    tracer = await application.site.startup()
+    server = _server(application)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await _until_listening(settings, serving)
+        if application.founded is not None:
+            waiting = tracer.spool.depth
+            colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+            data = str(application.folder.path)
+            print(app.greet(application.founded, data, waiting, colour=colour), flush=True)
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait({stop, serving}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        log.info("stopping")
+    finally:
+        tracer.closing = True
+        tracer.live.stop()
+        server.stop()  # type: ignore[no-untyped-call]
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(asyncio.shield(serving), DRAIN_S)
+        await application.site.shutdown()
+        log.info("stopped")
+
+
+def _server(application: app.Application) -> Server:
+    settings = application.settings
+    return Server(
+        application.site,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_S * 1000, max_buffer_size=64 * 1024),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
+        log_enabled=settings.log_level == "debug",
+        log_dictconfig=_GRANIAN_LOGS,
+    )
+
+
+_GRANIAN_LOGS: dict[str, Any] = {
+    "handlers": {},
+    "formatters": {},
+    "loggers": {"_granian": {"handlers": [], "propagate": True}},
+}
+
+
+def _allow_connections() -> None:
+    """Raise the limit on open files as far as it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS * 2
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _on_signals(stopping: asyncio.Event) -> None:
+    """The first signal stops gracefully, the second at once."""
+    loop = asyncio.get_running_loop()
+
+    def hear(number: int) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, hear, number)
+
+
+async def _until_listening(settings: Settings, serving: asyncio.Task[None]) -> None:
+    """Return once a connection is accepted; Conflict when the server ended instead."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
+    for _ in range(200):
+        if serving.done():
+            raise Conflict(f"The server could not listen on {settings.host}:{settings.port}.")
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(host, settings.port)
+            writer.close()
+            return
+        await asyncio.sleep(0.01)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """On uvloop where it is installed, else on asyncio."""
+    run: Any = asyncio.run
+    with contextlib.suppress(ImportError):
+        import uvloop  # type: ignore[import-not-found]
+
+        run = uvloop.run
+    run(main)

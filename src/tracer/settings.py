@@ -1,0 +1,279 @@
+"""Every setting, with its help. A flag wins over the environment, that over tracer.toml.
+
+An unknown `TRACER_…` name or key refuses to start. What users change in the UI is not here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tracer.errors import Invalid
+
+MIB = 1024 * 1024
+PREFIX = "TRACER_"
+FILE = "tracer.toml"
+
+
+def _default_data() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base, "tracer").expanduser()
+
+
+def _about(help_: str, kind: str = "text") -> dict[str, str]:
+    return {"help": help_, "kind": kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One value for each setting. `load` makes it; tests make it directly."""
+
+    data: Path = field(
+        default_factory=_default_data,
+        metadata=_about("Folder that holds everything tracer stores.", "path"),
+    )
+    host: str = field(
+        default="127.0.0.1", metadata=_about("Address to listen on; 0.0.0.0 for every interface.")
+    )
+    port: int = field(default=9000, metadata=_about("Port to listen on.", "port"))
+    url: str = field(
+        default="",
+        metadata=_about(
+            "Public URL, such as https://errors.example.com; taken from requests when empty.", "url"
+        ),
+    )
+    trusted_proxies: tuple[str, ...] = field(
+        default=("127.0.0.0/8", "::1/128"),
+        metadata=_about(
+            "Networks whose X-Forwarded-For and -Proto headers are believed.", "networks"
+        ),
+    )
+    max_body_bytes: int = field(
+        default=40 * MIB,
+        metadata=_about("Largest body of an ingest request as sent, usually compressed.", "size"),
+    )
+    max_decoded_bytes: int = field(
+        default=100 * MIB, metadata=_about("Largest envelope once decompressed.", "size")
+    )
+    inflight_bytes: int = field(
+        default=64 * MIB,
+        metadata=_about("Request bytes held in memory at once; beyond that, 503.", "size"),
+    )
+    spool_max_bytes: int = field(
+        default=8 * 1024 * MIB,
+        metadata=_about("Most bytes that may wait for digest; then senders get 503.", "size"),
+    )
+    disk_floor_bytes: int = field(
+        default=512 * MIB,
+        metadata=_about("Free disk space below which nothing more is accepted.", "size"),
+    )
+    duckdb_memory: str = field(
+        default="128MB", metadata=_about("Memory limit of the event store.", "memory")
+    )
+    duckdb_threads: int = field(
+        default=2, metadata=_about("Threads of one event-store query.", "count")
+    )
+    digest_processes: int = field(
+        default=0,
+        metadata=_about(
+            "Processes that digest beside the server; 0 digests in the server.", "number"
+        ),
+    )
+    web_threads: int = field(
+        default=6, metadata=_about("Threads that answer pages and API requests.", "count")
+    )
+    log_level: str = field(
+        default="info",
+        metadata=_about("How much is logged: debug, info, warning or error.", "level"),
+    )
+    log_format: str = field(
+        default="console", metadata=_about("How it is logged: console or json.", "format")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A setting as it is: where its value came from and what it does."""
+
+    name: str
+    value: Any
+    source: str
+    help: str
+
+
+def load(
+    flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+) -> tuple[Settings, list[Source]]:
+    """The settings and their sources. Invalid names an unknown setting or a value that is wrong.
+
+    `flags` hold only what was given on the command line. `data` cannot come from tracer.toml,
+    which lies in it.
+    """
+    environment = os.environ if environment is None else environment
+    found: dict[str, tuple[Any, str]] = {}
+    for name, text in _from_environment(environment).items():
+        found[name] = (text, PREFIX + name.upper())
+    for name, value in (flags or {}).items():
+        found[name] = (value, "--" + name.replace("_", "-"))
+    data = _read("data", *found["data"]) if "data" in found else _default_data()
+    for name, value in _from_file(data).items():
+        found.setdefault(name, (value, FILE))
+    values: dict[str, Any] = {}
+    sources = []
+    for entry in fields(Settings):
+        if entry.name in found:
+            value, source = found[entry.name]
+            values[entry.name] = value = _read(entry.name, value, source)
+        else:
+            source = "default"
+            value = (
+                entry.default_factory() if entry.default_factory is not MISSING else entry.default
+            )
+        sources.append(Source(entry.name, value, source, entry.metadata["help"]))
+    return Settings(**values), sources
+
+
+def shown(value: Any) -> str:
+    """A value as it would be written in the environment."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, int) and value >= MIB:
+        for unit, size in (("GiB", 1024 * MIB), ("MiB", MIB)):
+            if value % size == 0:
+                return f"{value // size}{unit}"
+    return str(value)
+
+
+def _names() -> dict[str, str]:
+    return {entry.name: entry.metadata["kind"] for entry in fields(Settings)}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    known = _names()
+    values = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in known or variable != PREFIX + name.upper():
+            suggestion = _suggest(name, {n: PREFIX + n.upper() for n in known})
+            raise Invalid(f"Unknown setting {variable} in the environment. {suggestion}")
+        values[name] = text
+    return values
+
+
+def _from_file(data: Path) -> dict[str, Any]:
+    path = data / FILE
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except PermissionError:
+        raise Invalid(f"{path} cannot be read.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path}: {error}") from None
+    known = _names()
+    for name in content:
+        if name == "data":
+            raise Invalid(f"{path}: the data folder cannot be set from inside itself.")
+        if name not in known:
+            suggestion = _suggest(name, {n: n for n in known if n != "data"})
+            raise Invalid(f"Unknown setting {name!r} in {path}. {suggestion}")
+    return content
+
+
+def _suggest(name: str, known: Mapping[str, str]) -> str:
+    close = difflib.get_close_matches(name, known, 1, 0.6)
+    return f"Did you mean {known[close[0]]}?" if close else f"Known: {', '.join(known.values())}."
+
+
+def _read(name: str, value: Any, source: str) -> Any:
+    """A value in the type of its field. Invalid says which setting is wrong, and why."""
+    try:
+        return _READERS[_names()[name]](value)
+    except (ValueError, TypeError) as error:
+        raise Invalid(f"{source}: {error}") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")
+    return value.strip()
+
+
+def _url(value: Any) -> str:
+    text = _text(value).rstrip("/")
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
+        raise ValueError(f"{text!r} is not a URL such as https://errors.example.com")
+    if parts.path:
+        raise ValueError(f"{text!r} has a path; tracer must be at the root of its host")
+    return text
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value).strip()):
+        raise ValueError(f"{value!r} is not a whole number")
+    return int(value)
+
+
+def _between(low: int, high: int) -> Any:
+    def read(value: Any) -> int:
+        number = _number(value)
+        if not low <= number <= high:
+            raise ValueError(f"{number} is not from {low} to {high}")
+        return number
+
+    return read
+
+
+def _size(value: Any) -> int:
+    match = re.fullmatch(r"(\d{1,15})\s*([kmgt]?)(i?b)?", str(value).strip().lower())
+    if isinstance(value, bool) or match is None:
+        raise ValueError(f"{value!r} is not a size such as 40MiB")
+    return int(match[1]) << 10 * " kmgt".index(match[2] or " ")
+
+
+def _memory(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", text):
+        raise ValueError(f"{text!r} is not an amount of memory such as 128MB")
+    return text
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    return tuple(str(ipaddress.ip_network(str(p).strip())) for p in parts if str(p).strip())
+
+
+def _one_of(*allowed: str) -> Any:
+    def read(value: Any) -> str:
+        text = _text(value).lower()
+        if text not in allowed:
+            raise ValueError(f"{text!r} is none of {', '.join(allowed)}")
+        return text
+
+    return read
+
+
+_READERS: dict[str, Any] = {
+    "text": _text,
+    "url": _url,
+    "path": lambda value: Path(value).expanduser(),
+    "number": _between(0, 64),
+    "count": _between(1, 64),
+    "port": _between(1, 65_535),
+    "size": _size,
+    "memory": _memory,
+    "networks": _networks,
+    "level": _one_of("debug", "info", "warning", "error"),
+    "format": _one_of("console", "json"),
+}

@@ -1,0 +1,1 @@
+"""The stores. The only package that imports apsw and duckdb."""

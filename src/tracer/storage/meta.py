@@ -1,0 +1,183 @@
+"""The SQLite store of all that changes: issues, projects, users, rules, tasks, the digest position.
+
+One writer behind a lock, a read-only connection for each thread. Knows no table but `tasks`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from tracer import clock
+from tracer.errors import Unavailable
+from tracer.storage import counting, migrate, sqlite
+
+T = TypeVar("T")
+
+WRITER_CACHE_BYTES = 16 << 20
+READER_CACHE_BYTES = 4 << 20
+
+
+class Reader:
+    """Statements on one connection. Parameters are named: `:name` in SQL, `name=` in the call."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, **params: Any) -> list[tuple[Any, ...]]:
+        """All rows."""
+        counting.note_query()
+        return self._connection.execute(sql, params).fetchall()
+
+    def row(self, sql: str, **params: Any) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        counting.note_query()
+        return self._connection.execute(sql, params).fetchone()
+
+    def value(self, sql: str, **params: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = self.row(sql, **params)
+        return None if row is None else row[0]
+
+    def load(self, cls: type[T], sql: str, **params: Any) -> list[T]:
+        """`cls(*row)` for each row: select the columns in the order of the fields."""
+        return [cls(*row) for row in self.rows(sql, **params)]
+
+    def find(self, cls: type[T], sql: str, **params: Any) -> T | None:
+        """`cls(*row)` for the first row, or None."""
+        row = self.row(sql, **params)
+        return None if row is None else cls(*row)
+
+
+class Tx(Reader):
+    """An open write transaction. It reads its own changes; nobody else does before it commits."""
+
+    __slots__ = ("facts", "now_ms")
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self.now_ms = clock.now_ms()
+        self.facts: list[object] = []
+
+    def execute(self, sql: str, **params: Any) -> int:
+        """Run one INSERT, UPDATE or DELETE; return how many rows it changed, cascades not counted.
+
+        Raises Conflict (a unique value is taken) and Unavailable (full disk).
+        """
+        counting.note_query()
+        try:
+            self._connection.execute(sql, params)
+        except apsw.Error as error:
+            raise sqlite.problem(error) from error
+        return self._connection.changes()
+
+    def insert(self, sql: str, **params: Any) -> int:
+        """Insert one row; return its rowid. Raises Conflict, Unavailable."""
+        counting.note_query()
+        try:
+            self._connection.execute(sql, params)
+        except apsw.Error as error:
+            raise sqlite.problem(error) from error
+        return self._connection.last_insert_rowid()
+
+    def many(self, sql: str, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> None:
+        """Run one statement for each row: mappings for `:name`, sequences for `?`."""
+        counting.note_query()
+        try:
+            self._connection.executemany(sql, rows)
+        except apsw.Error as error:
+            raise sqlite.problem(error) from error
+
+    def enqueue(self, name: str, **arguments: Any) -> None:
+        """Add a task, due now: it exists if and only if this transaction commits."""
+        self.insert(
+            "INSERT INTO tasks (name, arguments, due_at, created_at) "
+            "VALUES (:name, :arguments, :now, :now)",
+            name=name,
+            arguments=msgspec.json.encode(arguments).decode(),
+            now=self.now_ms,
+        )
+
+    def emit(self, fact: object) -> None:
+        """Remember a fact, for `Meta.on_commit` once this transaction has committed."""
+        self.facts.append(fact)
+
+
+class Meta:
+    """The open store. Safe to use from many threads; `close` it when they have stopped."""
+
+    counted = staticmethod(counting.counted)
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file and bring it to this program's schema. Raises Invalid."""
+        self.path = path
+        self.on_commit: Callable[[list[object]], None] | None = None
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._closed = False
+        self._readers = sqlite.Readers(path, cache_bytes=READER_CACHE_BYTES)
+        self._writer = sqlite.open_writer(path, cache_bytes=WRITER_CACHE_BYTES)
+        try:
+            migrate.migrate(self._writer, path, migrate.migrations())
+            self._writer.execute("PRAGMA foreign_keys = ON")
+        except apsw.Error as error:
+            self._writer.close()
+            raise sqlite.opening_problem(error, path) from error
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def read(self) -> Reader:
+        """This thread's read connection; each statement sees the latest commit."""
+        return Reader(self._readers.here())
+
+    def write(self) -> AbstractContextManager[Tx]:
+        """A transaction: commits when the block ends, rolls back when it raises.
+
+        Waits for the other writers of this process. Raises Unavailable when the commit fails
+        (full disk); nothing is stored then.
+        """
+        return self._transaction()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Tx]:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("write() inside write(): pass the open tx down instead")
+        with self._lock:
+            if self._closed:
+                raise Unavailable("The store is closed")
+            self._owner = threading.get_ident()
+            try:
+                self._run("BEGIN IMMEDIATE")
+                tx = Tx(self._writer)
+                yield tx
+                self._run("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            finally:
+                self._owner = None
+        if tx.facts and self.on_commit is not None:
+            self.on_commit(tx.facts)
+
+    def _run(self, sql: str) -> None:
+        try:
+            self._writer.execute(sql)
+        except apsw.Error as error:
+            raise sqlite.problem(error) from error
+
+    def close(self) -> None:
+        """Close every connection. Only when no thread uses the store any more."""
+        with self._lock:
+            self._closed = True
+            self._readers.close()
+            self._writer.close()

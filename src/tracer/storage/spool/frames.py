@@ -1,0 +1,45 @@
+"""What lies in the spool, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NewFrame:
+    """One request as it was received. `received_at` is unix seconds, `head` JSON, `body` still
+    compressed as the SDK sent it."""
+
+    project_id: int
+    key: str
+    received_at: float
+    head: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame on disk. A later one has a higher id; an id is never used twice."""
+
+    id: int
+    project_id: int
+    key: str
+    received_at: float
+    head: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A frame that could not be digested, without its body. `buried_at` is unix milliseconds."""
+
+    id: int
+    project_id: int
+    key: str
+    received_at: float
+    head: bytes
+    reason: str
+    detail: str
+    tries: int
+    buried_at: int
+    size_bytes: int

@@ -1,0 +1,1 @@
+"""`make bench`: measures a running server and writes docs/benchmarks.md."""

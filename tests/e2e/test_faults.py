@@ -1,0 +1,187 @@
+"""What was acknowledged is there exactly once, whatever happens to the process or the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import threading
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from serving import Server, free_port, tracer
+
+KILLS = 20
+
+
+class Sender(threading.Thread):
+    """Sends small errors one after another and remembers which were acknowledged."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        super().__init__(daemon=True)
+        self.server = server
+        self.number = number
+        self.acknowledged: list[str] = []
+        self.answers: Counter[int] = Counter()
+        self.retry_after: set[str | None] = set()
+        self.ending = threading.Event()
+
+    def run(self) -> None:
+        path = f"/api/{self.server.project_id}/store/?sentry_key={self.server.key}"
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        while not self.ending.is_set():
+            event_id = uuid.uuid4().hex
+            event = {
+                "event_id": event_id,
+                "message": f"sender {self.number} failed in step {random.choice('abcdefgh')}",
+                "extra": {"blob": os.urandom(3000).hex()},
+            }
+            try:
+                connection.request("POST", path, json.dumps(event))
+                answer = connection.getresponse()
+                body = answer.read()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                time.sleep(0.01)
+                continue
+            self.answers[answer.status] += 1
+            if answer.status == 200:
+                assert json.loads(body)["id"] == event_id
+                self.acknowledged.append(event_id)
+            else:
+                self.retry_after.add(answer.getheader("Retry-After"))
+                time.sleep(0.01)
+        connection.close()
+
+
+@contextlib.contextmanager
+def senders(server: Server, count: int = 4):
+    threads = [Sender(server, number) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield threads
+    finally:
+        for thread in threads:
+            thread.ending.set()
+        for thread in threads:
+            thread.join(15)
+
+
+def stored_ids(data: Path) -> Counter[str]:
+    """Ids in the event store of a stopped server, each with how often it is there."""
+    with duckdb.connect(str(data / "events.duckdb"), read_only=True) as events:
+        rows = events.execute("SELECT event_id FROM events").fetchall()
+        payloads = events.execute("SELECT event_id FROM payloads").fetchall()
+    ids = Counter(row[0] for row in rows)
+    assert ids == Counter(row[0] for row in payloads)
+    return ids
+
+
+@pytest.mark.timeout(300)
+def test_every_acknowledged_event_is_there_exactly_once_after_20_kills():
+    acknowledged: list[str] = []
+    with tracer() as server:
+        for _ in range(KILLS):
+            with senders(server) as threads:
+                time.sleep(random.uniform(0.2, 1.2))
+                server.kill()
+            acknowledged += [id_ for thread in threads for id_ in thread.acknowledged]
+            server.start()
+        server.settle(len(acknowledged))
+        counted = server.stored()
+        server.stop()
+        ids = stored_ids(server.data)
+    assert len(acknowledged) > KILLS * 10
+    assert set(acknowledged) - set(ids) == set()
+    assert {id_: times for id_, times in ids.items() if times > 1} == {}
+    assert counted == sum(ids.values())
+
+
+def test_stop_finishes_what_was_accepted_within_five_seconds():
+    with tracer() as server:
+        with senders(server) as threads:
+            time.sleep(1.5)
+            took = server.stop()
+        acknowledged = [id_ for thread in threads for id_ in thread.acknowledged]
+        assert took < 5
+        server.start()
+        server.settle(len(acknowledged))
+        server.stop()
+        assert set(acknowledged) == set(stored_ids(server.data))
+
+
+@contextlib.contextmanager
+def small_disk(tmp_path: Path, megabytes: int, floor_bytes: int):
+    """A running server whose data folder is a file system of its own with little space."""
+    server = Server(tmp_path, free_port(), {"disk_floor_bytes": floor_bytes})
+    server.data.mkdir()
+    mount = f'mount -t tmpfs -o size={megabytes}m,mode=0700 tmpfs "$0" && exec "$@"'
+    namespace = ["unshare", "--mount"]
+    if os.geteuid():
+        namespace += ["--user", "--map-root-user"]
+    server.wrapper = (*namespace, "sh", "-c", mount, str(server.data))
+    server.start()
+    found = re.search(r"https?://[0-9a-f]{32}@\S+/(\d+)", server.log())
+    assert found is not None, server.log()
+    server.dsn, server.project_id = found[0], int(found[1])
+    # The mount is visible only to the server; this is the way to it from outside.
+    inside = Path(f"/proc/{server.pid}/root{server.data}")
+    try:
+        yield server, inside
+    finally:
+        server.stop()
+
+
+def fill(folder: Path, leave_bytes: int) -> Path:
+    space = os.statvfs(folder)
+    ballast = folder / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - leave_bytes)
+    return ballast
+
+
+def rows_in(inside: Path) -> int:
+    import apsw
+
+    with contextlib.closing(
+        apsw.Connection(str(inside / "meta.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    ) as meta:
+        return int(meta.execute("SELECT coalesce(sum(event_count), 0) FROM issues").get)
+
+
+@pytest.mark.parametrize("floor_bytes", [0, 16 << 20])
+def test_full_disk_is_answered_with_503_and_work_goes_on_when_space_returns(
+    tmp_path: Path, floor_bytes: int
+):
+    with small_disk(tmp_path, 96, floor_bytes) as (server, inside):
+        with senders(server) as threads:
+            time.sleep(1)
+            ballast = fill(inside, leave_bytes=1 << 20)
+            deadline = time.monotonic() + 30
+            while not all(thread.answers[503] > 5 for thread in threads):
+                assert time.monotonic() < deadline, [thread.answers for thread in threads]
+                time.sleep(0.1)
+            ballast.unlink()
+            before = [thread.answers[200] for thread in threads]
+            while not all(t.answers[200] > n + 5 for t, n in zip(threads, before, strict=True)):
+                assert time.monotonic() < deadline, [thread.answers for thread in threads]
+                time.sleep(0.1)
+        for thread in threads:
+            assert set(thread.answers) == {200, 503}
+            assert all(value and int(value) > 0 for value in thread.retry_after)
+        acknowledged = sum(len(thread.acknowledged) for thread in threads)
+        deadline = time.monotonic() + 30
+        while rows_in(inside) < acknowledged and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert rows_in(inside) == acknowledged
+        status, _ = server.get("/up")
+        assert status == 200

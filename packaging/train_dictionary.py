@@ -11,7 +11,6 @@ better one under another name and id instead.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from collections.abc import Iterator
@@ -48,12 +47,11 @@ def main() -> None:
 
 def generated(seed: int, count: int) -> Iterator[bytes]:
     """Events of the load generator, with an issue, users and releases of each seed's own."""
-    import gen_events
+    from made_events import Gen
 
-    arguments = argparse.Namespace(seed=seed, issues=count, zipf=0.0, variable_messages=0.0)
-    generator = gen_events.Gen(arguments)
-    for number in range(count):
-        _, _, prefix, suffix, _ = generator.template(number)
+    generator = Gen(seed=seed, issues=count, zipf=0.0)
+    for _ in range(count):
+        _, prefix, suffix, _ = generator.template()
         yield from stored(prefix + suffix)
 
 

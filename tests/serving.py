@@ -159,15 +159,18 @@ class Server:
         status, _, _ = self.request("POST", "/login", urllib.parse.urlencode(fields), kind)
         assert status == 303, status
 
-    def stored(self) -> int:
-        """How many events the issues count; read beside the running server."""
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of the meta database, read beside the running server."""
         import apsw
 
         path = str(self.data / "meta.db")
         with contextlib.closing(apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)) as meta:
             meta.set_busy_timeout(5000)
-            count = meta.execute("SELECT coalesce(sum(event_count), 0) FROM issues").get
-        return int(count)
+            return list(meta.execute(sql, values))
+
+    def stored(self) -> int:
+        """How many events the issues count."""
+        return int(self.rows("SELECT coalesce(sum(event_count), 0) FROM issues")[0][0])
 
     def settle(self, events: int, limit_s: float = 60) -> float:
         """Wait until `events` are stored; seconds that it took."""

@@ -1,4 +1,4 @@
-"""Time and new ids. A test may replace `now` through `set_clock`; nothing else reads the system clock."""
+"""Time and new ids. A test may replace `now` with `set_clock`; nothing else reads the clock."""
 
 from __future__ import annotations
 

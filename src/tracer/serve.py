@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -18,7 +19,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from tracer import app
-from tracer.errors import Conflict, Invalid
+from tracer.errors import Conflict, Invalid, Unavailable
 from tracer.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,24 +33,29 @@ CONNECTIONS = 4096
 IDLE_S = 60
 #: Requests under way get this long; the stores then have the rest of the five seconds.
 DRAIN_S = 1.5
+#: After this long it ends in any case: what was acknowledged is on disk.
+GIVE_UP_S = 4.5
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Conflict or Invalid says why it cannot."""
-    probe(settings.host, settings.port)
+    address = probe(settings.host, settings.port)
     _allow_connections()
-    _run(_serve(app.build(settings)))
+    _run(_serve(app.build(settings), address))
 
 
-def probe(host: str, port: int) -> None:
-    """Conflict when the port is in use, Invalid when the address is none of this machine."""
+def probe(host: str, port: int) -> str:
+    """The numeric address to listen on; IPv4 if a name has both.
+
+    Conflict when the port is in use, Invalid when the address is none of this machine.
+    """
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, proto, _, address = min(found, key=lambda f: f[0] != socket.AF_INET)
         with socket.socket(family, kind, proto) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
+            return str(address[0])
     except (OSError, OverflowError) as error:
         code = getattr(error, "errno", None)
         if code == errno.EADDRINUSE:
@@ -61,15 +67,14 @@ def probe(host: str, port: int) -> None:
         raise Invalid(f"Cannot listen on {host} port {port}: {error}") from None
 
 
-async def _serve(application: app.Application) -> None:
-    settings = application.settings
+async def _serve(application: app.Application, address: str) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
     tracer = await application.site.startup()
-    server = _server(application)
+    server = _server(application, address)
     serving = asyncio.create_task(server.serve())
     try:
-        await _until_listening(settings, serving)
+        await _until_listening(address, application.settings.port, serving)
         if application.founded is not None:
             waiting = tracer.spool.depth
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -78,8 +83,11 @@ async def _serve(application: app.Application) -> None:
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({stop, serving}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
+        if not stopping.is_set():
+            raise Unavailable(f"The server ended by itself: {serving.exception()}")
         log.info("stopping")
     finally:
+        _end_in_any_case()
         tracer.closing = True
         tracer.live.stop()
         server.stop()  # type: ignore[no-untyped-call]
@@ -89,11 +97,11 @@ async def _serve(application: app.Application) -> None:
         log.info("stopped")
 
 
-def _server(application: app.Application) -> Server:
+def _server(application: app.Application, address: str) -> Server:
     settings = application.settings
     return Server(
         application.site,
-        address=settings.host,
+        address=address,
         port=settings.port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
@@ -111,6 +119,16 @@ _GRANIAN_LOGS: dict[str, Any] = {
     "formatters": {},
     "loggers": {"_granian": {"handlers": [], "propagate": True}},
 }
+
+
+def _end_in_any_case() -> None:
+    def give_up() -> None:
+        log.warning("something did not stop in time; it is ended now, nothing accepted is lost")
+        os._exit(1)
+
+    timer = threading.Timer(GIVE_UP_S, give_up)
+    timer.daemon = True
+    timer.start()
 
 
 def _allow_connections() -> None:
@@ -136,14 +154,14 @@ def _on_signals(stopping: asyncio.Event) -> None:
         loop.add_signal_handler(number, hear, number)
 
 
-async def _until_listening(settings: Settings, serving: asyncio.Task[None]) -> None:
+async def _until_listening(address: str, port: int, serving: asyncio.Task[None]) -> None:
     """Return once a connection is accepted; Conflict when the server ended instead."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
     for _ in range(200):
         if serving.done():
-            raise Conflict(f"The server could not listen on {settings.host}:{settings.port}.")
+            raise Conflict(f"Cannot listen on {address} port {port}: {serving.exception()}")
         with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(host, settings.port)
+            _, writer = await asyncio.open_connection(host, port)
             writer.close()
             return
         await asyncio.sleep(0.01)

@@ -154,6 +154,18 @@ def test_request_under_way_is_answered_before_the_end(server: Served) -> None:
     assert server.process.wait(5) == 0
 
 
+def test_request_that_never_ends_does_not_hold_up_the_stop(server: Served) -> None:
+    connection = server.connect()
+    connection.putrequest("POST", "/login")
+    connection.putheader("Content-Length", "5")
+    connection.endheaders(b"ab")
+    time.sleep(0.2)
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 5
+    connection.close()
+
+
 def test_live_answer_ends_when_the_server_stops(tmp_path: Path, server: Served) -> None:
     set_up(tmp_path / "data")
     cookie = login(server, "me@example.com", PASSWORD)

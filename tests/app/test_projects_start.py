@@ -95,7 +95,7 @@ def test_sample_event_of_every_platform_is_digested(tracer: Running) -> None:
     assert reader.value("SELECT sum(event_count) FROM issues") == len(PLATFORMS)
     stored = {row[0] for row in reader.rows("SELECT platform FROM issues")}
     assert stored >= {"python", "javascript", "node", "go", "java", "csharp", "php", "ruby"}
-    bad = reader.rows("SELECT * FROM outcomes WHERE outcome != 'accepted'")
+    bad = reader.rows("SELECT * FROM outcomes WHERE outcome != 'stored'")
     assert bad == []
 
 

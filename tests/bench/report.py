@@ -23,9 +23,9 @@ def render(machine: dict[str, str], results: dict[str, Any], day: str) -> str:
         "",
         f"Measured {day} by `make bench` (scripts in `tests/bench/`), load generator and server on",
         f"the same machine: {about}.",
-        "Medians of three runs where not said otherwise; bodies of 22 KB of JSON (7 KB gzipped) from",
-        "`tests/loadgen/`, 196 issues drawn by Zipf's law, Poisson arrivals, latency counted from the",
-        "scheduled arrival. Every acknowledgement comes after an fsync.",
+        "Medians of three runs where not said otherwise; bodies of 22 KB of JSON (7 KB gzipped)",
+        "from `tests/loadgen/`, 196 issues drawn by Zipf's law, Poisson arrivals, latency counted",
+        "from the scheduled arrival. Every acknowledgement comes after an fsync.",
         "",
         "| What | Figure | Goal | |",
         "|---|---|---|---|",
@@ -95,9 +95,9 @@ def _number(value: float) -> str:
 
 def _notes() -> list[str]:
     return [
-        "The *floor* is `tests/bench/floor.py`: the same HTTP server, reading the body, appending it",
-        "to a file and syncing it with the same group commit, and nothing else. Runs alternate",
+        "The *floor* is `tests/bench/floor.py`: the same HTTP server, reading the body, appending",
+        "it to a file and syncing it with the same group commit, and nothing else. Runs alternate",
         "between floor and tracer; the ratio is the median of the pairs. *CPU an event, all in* is",
-        "everything that the server's processes used from the first request to the last stored row,",
-        "divided by the events.",
+        "everything that the server's processes used from the first request to the last stored",
+        "row, divided by the events.",
     ]

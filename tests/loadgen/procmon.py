@@ -1,182 +1,108 @@
-#!/usr/bin/env python3
-"""Sample CPU, memory and disk of process trees and of the machine (Linux /proc, no dependency).
+"""CPU, memory and disk of process trees, read from Linux's /proc."""
 
-  procmon.py --pids 12,34 --for 30            # sample for 30 s, print a JSON summary
-As a library: Mon(pids).start() ... .stop() -> dict; tree_cpu(pids); tree_mem(pids)
-CPU of a tree = utime+stime+cutime+cstime over its live processes, so the CPU of
-workers that were recycled in between is counted (through their parent).
-"""
+from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-TCK = os.sysconf("SC_CLK_TCK")
-
-
-def children_map():
-    m = {}
-    for d in os.listdir("/proc"):
-        if d.isdigit():
-            try:
-                with open(f"/proc/{d}/stat") as f:
-                    s = f.read()
-                m.setdefault(int(s[s.rindex(")") + 2 :].split()[1]), []).append(int(d))
-            except (OSError, ValueError, IndexError):
-                pass
-    return m
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc")
 
 
-def tree(pids):
-    m, out, todo = children_map(), [], list(pids)
-    while todo:
-        p = todo.pop()
-        if p in out:
-            continue
-        out.append(p)
-        todo += m.get(p, [])
-    return out
+def tree(pids: Iterable[int]) -> list[int]:
+    """These processes and all their descendants."""
+    children: dict[int, list[int]] = {}
+    for folder in PROC.iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                parent = int(_stat(int(folder.name))[1])
+                children.setdefault(parent, []).append(int(folder.name))
+    found: list[int] = []
+    waiting = list(pids)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.append(pid)
+            waiting += children.get(pid, [])
+    return found
 
 
-def tree_cpu(pids):
-    t = 0
-    for p in tree(pids):
-        try:
-            with open("/proc/%d/stat" % p) as f:
-                s = f.read()
-            v = s[s.rindex(")") + 2 :].split()
-            t += sum(int(x) for x in v[11:15])
-        except (OSError, ValueError):
-            pass
-    return t / TCK
+def tree_cpu(pids: Iterable[int]) -> float:
+    """CPU seconds so far, with those of children that ended and were waited for."""
+    ticks = 0
+    for pid in tree(pids):
+        with contextlib.suppress(OSError, IndexError):
+            ticks += sum(int(field) for field in _stat(pid)[11:15])
+    return ticks / TICKS_A_SECOND
 
 
-def tree_mem(pids):
-    """(rss_mb, pss_mb): the sum of RSS counts shared pages once per process, PSS once in all"""
-    rss = pss = 0
-    for p in tree(pids):
-        try:
-            with open("/proc/%d/smaps_rollup" % p) as f:
-                for l in f:
-                    if l.startswith("Rss:"):
-                        rss += int(l.split()[1])
-                    elif l.startswith("Pss:"):
-                        pss += int(l.split()[1])
-        except OSError:
-            pass
-    return rss / 1024, pss / 1024
+def tree_mem(pids: Iterable[int]) -> tuple[float, float]:
+    """RSS and PSS in MB: RSS counts shared pages once a process, PSS once in all."""
+    kilobytes = {"Rss:": 0, "Pss:": 0}
+    for pid in tree(pids):
+        with contextlib.suppress(OSError):
+            for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+                name, _, rest = line.partition(" ")
+                if name in kilobytes:
+                    kilobytes[name] += int(rest.split()[0])
+    return kilobytes["Rss:"] / 1024, kilobytes["Pss:"] / 1024
 
 
-def tree_io(pids):
-    w = 0
-    for p in tree(pids):
-        try:
-            with open("/proc/%d/io" % p) as f:
-                for l in f:
-                    if l.startswith("write_bytes"):
-                        w += int(l.split()[1])
-        except OSError:
-            pass
-    return w
-
-
-def machine():
-    with open("/proc/stat") as f:
-        v = [int(x) for x in f.readline().split()[1:]]
-    return {
-        "busy": (v[0] + v[1] + v[2] + v[5] + v[6]) / TCK,
-        "iowait": v[4] / TCK,
-        "steal": v[7] / TCK,
-    }
-
-
-def disk_written(dev="vda"):
-    with open("/proc/diskstats") as f:
-        for l in f:
-            v = l.split()
-            if v[2] == dev:
-                return int(v[9]) * 512
-    return 0
-
-
-def du(paths):
-    """bytes allocated on disk (st_blocks), as du"""
-    t = 0
-    for p in paths:
-        if os.path.isfile(p):
-            t += os.stat(p).st_blocks * 512
-        for d, _, fs in os.walk(p):
-            for f in fs:
-                with contextlib.suppress(OSError):
-                    t += os.lstat(os.path.join(d, f)).st_blocks * 512
-    return t
+def du(paths: Iterable[str]) -> int:
+    """Bytes that files and folders take on disk."""
+    return sum(file.lstat().st_blocks * 512 for path in paths for file in _files(Path(path)))
 
 
 class Mon(threading.Thread):
-    def __init__(self, pids, interval=1.0):
-        super().__init__(daemon=True)
-        self.pids, self.iv, self.ev, self.mem, self.cpu = pids, interval, threading.Event(), [], []
+    """Watches process trees between `start` and `stop`."""
 
-    def run(self):
-        last = None
+    def __init__(self, pids: Iterable[int], interval_s: float = 1.0) -> None:
+        super().__init__(daemon=True)
+        self.pids = list(pids)
+        self.interval_s = interval_s
+        self.ending = threading.Event()
+        self.memory: list[tuple[float, float]] = []
+
+    def run(self) -> None:
         while True:
-            t, c = time.time(), tree_cpu(self.pids)
-            self.mem.append(tree_mem(self.pids))
-            if last:
-                self.cpu.append((c - last[1]) / max(t - last[0], 1e-3))
-            last = (t, c)
-            if self.ev.wait(self.iv):
+            self.memory.append(tree_mem(self.pids))
+            if self.ending.wait(self.interval_s):
                 return
 
-    def start(self):
-        self.t0, self.c0, self.m0, self.d0, self.own0 = (
-            time.time(),
-            tree_cpu(self.pids),
-            machine(),
-            disk_written(),
-            sum(os.times()[:4]),
-        )
+    def start(self) -> Mon:  # type: ignore[override]
+        self.began = time.monotonic()
+        self.cpu_before = tree_cpu(self.pids)
         super().start()
         return self
 
-    def stop(self):
-        self.ev.set()
+    def stop(self) -> dict[str, float]:
+        self.ending.set()
         self.join()
-        el, c, m, d, own = (
-            time.time() - self.t0,
-            tree_cpu(self.pids),
-            machine(),
-            disk_written(),
-            sum(os.times()[:4]),
-        )
-        rss = sorted(x[0] for x in self.mem)
-        pss = sorted(x[1] for x in self.mem)
-        busy = m["busy"] - self.m0["busy"]
-        srv = c - self.c0
+        took = time.monotonic() - self.began
+        cpu_s = tree_cpu(self.pids) - self.cpu_before
+        rss, pss = (sorted(sample[kind] for sample in self.memory) for kind in range(2))
         return {
-            "elapsed_s": round(el, 2),
-            "server_cpu_s": round(srv, 2),
-            "server_cores_avg": round(srv / el, 3),
+            "elapsed_s": round(took, 2),
+            "server_cpu_s": round(cpu_s, 2),
+            "server_cores_avg": round(cpu_s / took, 3),
             "rss_mb_median": round(rss[len(rss) // 2], 1),
             "rss_mb_max": round(rss[-1], 1),
             "pss_mb_median": round(pss[len(pss) // 2], 1),
             "pss_mb_max": round(pss[-1], 1),
-            "machine_busy_s": round(busy, 2),
-            "iowait_s": round(m["iowait"] - self.m0["iowait"], 2),
-            "steal_s": round(m["steal"] - self.m0["steal"], 2),
-            "harness_cpu_s": round(own - self.own0, 2),
-            "disk_written_mb": round((d - self.d0) / 1e6, 1),
         }
 
 
-if __name__ == "__main__":
-    ap = argparse.ArgumentParser()
-    ap.add_argument("--pids", required=True)
-    ap.add_argument("--for", dest="dur", type=float, default=10)
-    a = ap.parse_args()
-    m = Mon([int(x) for x in a.pids.split(",")]).start()
-    time.sleep(a.dur)
-    print(json.dumps(m.stop()))
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name, which may hold anything."""
+    return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for folder, _, names in os.walk(path):
+        yield from (Path(folder, name) for name in names)

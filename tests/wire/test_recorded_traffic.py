@@ -12,7 +12,7 @@ import pytest
 from harness import Running
 from wire.replay import ENTRIES, GOLDEN, replay, server
 
-#: Requests of sentry-cli for features that are not there yet are answered 404, with a reason in JSON.
+#: Requests of sentry-cli for features that are not there yet are answered 404, with a reason.
 NOT_YET = ("/repos/", "/releases/", "/chunk-upload/", "/assemble/", "/monitors/", "dataset=logs")
 
 

@@ -22,7 +22,7 @@ EMAIL_MAX = 254
 NAME_MAX = 100
 SLUG_MAX = 50
 
-SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$"
+SLUG_PATTERN = r"^(?=.*[a-z_-])[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$"
 
 TOKEN_PREFIX = "sntryu_"  # noqa: S105 - what every user token begins with, not a secret
 
@@ -131,14 +131,14 @@ def check_password(password: str) -> str:
 
 
 def check_slug(text: str) -> str:
-    """A slug as it may appear in a URL. Not all digits: those would be read as an id."""
+    """A slug as it may stand in a URL; never digits only, which would be read as an id."""
     slug = text.strip()
     if len(slug) > SLUG_MAX:
         raise Invalid(f"Use at most {SLUG_MAX} characters.")
+    if slug.isascii() and slug.isdigit():
+        raise Invalid("Use at least one letter: a slug of digits only would be taken for an id.")
     if not _SLUG.fullmatch(slug):
         raise Invalid("Use lower-case letters, digits, hyphens and underscores.")
-    if slug.isdigit():
-        raise Invalid("Use at least one letter: a slug of digits only would be taken for an id.")
     return slug
 
 

@@ -117,7 +117,6 @@ class ProcessLane:
             initializer=start_worker,
             initargs=(
                 self._workshop.handlers,
-                self._workshop.limits,
                 self._workshop.max_decoded_bytes,
                 self._dictionaries,
             ),

@@ -87,7 +87,9 @@ def open_frame(frame: Frame, workshop: Workshop) -> tuple[Envelope, dict[str, An
     head = load_json(frame.head)
     data = decode_body(frame.body, head.get("encoding", ""), workshop.max_decoded_bytes)
     if head.get("kind") == "store":
-        return parse_store(data, head.get("content_type", ""), workshop.limits), head
+        envelope = parse_store(data, head.get("content_type", ""), workshop.limits)
+        envelope.headers.setdefault("event_id", head.get("event_id"))
+        return envelope, head
     return parse_envelope(data, workshop.limits), head
 
 
@@ -157,14 +159,13 @@ _workshop: Workshop | None = None
 
 def start_worker(
     handlers: Mapping[str, ItemHandler],
-    limits: Limits,
     max_decoded_bytes: int,
     dictionaries: Mapping[int, bytes],
 ) -> None:
     """Runs once in each worker process. A codec has native state, so each builds its own."""
     global _workshop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _workshop = Workshop(handlers, limits, max_decoded_bytes, Codec(dictionaries))
+    _workshop = Workshop(handlers, Limits(), max_decoded_bytes, Codec(dictionaries))
 
 
 def prepare_in_worker(

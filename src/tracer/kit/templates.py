@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from tracer.kit.feature import Nav, Slot
 from tracer.kit.filters import FILTERS
+
+
+class _Compiled(jinja2.BytecodeCache):
+    """Compiled templates of this process, for every application in it."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled = _Compiled()
 
 
 class Templates:
@@ -32,6 +51,7 @@ class Templates:
             undefined=jinja2.StrictUndefined,
             auto_reload=reload,
             cache_size=-1,
+            bytecode_cache=_compiled,
             trim_blocks=True,
             lstrip_blocks=True,
         )

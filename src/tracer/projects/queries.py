@@ -149,7 +149,7 @@ def counts(reader: Reader, reach: Reach) -> dict[int, Counts]:
         SELECT project_id, sum(quantity)
         FROM outcomes
         WHERE project_id IN (SELECT value FROM json_each(:ids))
-          AND hour_at > :since AND category IN ('error', 'default') AND outcome = 'accepted'
+          AND hour_at > :since AND category IN ('error', 'default') AND outcome = 'stored'
         GROUP BY project_id
         """,
         ids=ids,

@@ -1,4 +1,4 @@
-"""Tables of the wire: item type -> data category, event levels, outcome names."""
+"""Tables of the wire: item type -> data category, event levels."""
 
 from __future__ import annotations
 
@@ -39,18 +39,6 @@ UNKNOWN_CATEGORY = "unknown"
 
 LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "fatal": 50}
 LEVEL_NAMES: dict[int, str] = {number: name for name, number in LEVELS.items()}
-
-OUTCOMES = (
-    "accepted",
-    "filtered",
-    "sampled",
-    "rate_limited",
-    "invalid",
-    "dead_letter",
-    "client_discard",
-    "unsupported",
-    "unknown_type",
-)
 
 
 def category_of(item_type: str) -> str:

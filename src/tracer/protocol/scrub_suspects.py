@@ -82,16 +82,16 @@ def _assigning(plain: bytes, names: Names) -> set[int]:
     """The lines where a name that may be sensitive stands before a ":"."""
     pieces = plain.split(b":")
     pieces.pop()
-    found = {piece.rstrip(b",").rpartition(b",")[2] for piece in pieces}
-    flagged = set(names.may_be_sensitive(found))
+    found = [piece.rstrip(b",").rpartition(b",")[2] for piece in pieces]
+    flagged = set(names.may_be_sensitive(set(found)))
     if b"key" in found and _SPACED_KEY.search(plain):
         flagged.add(b"key")
     suspects = set()
     if flagged:
         line = 0
-        for piece in pieces:
+        for piece, name in zip(pieces, found, strict=True):
             line += piece.count(b"\n")
-            if piece.rstrip(b",").rpartition(b",")[2] in flagged:
+            if name in flagged:
                 suspects.add(line)
     return suspects
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tracer.protocol.scrub_names import Names
@@ -15,6 +15,7 @@ from tracer.protocol.scrub_text import FILTERED, NOT_SECRET, is_card_number
 
 MAX_CONTAINERS = 100_000
 _MAX_PATH_KEYS = 50
+_MAX_PATH_CHARS = 500
 _LEAST_CARD = 10**12
 
 _NOT_SCRUBBED_NAMES = (
@@ -38,18 +39,20 @@ class Removed:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of one event, and what was removed from it.
 
     `owners` are the containers walked, each with the index of the first text that it gave.
     """
 
-    places: list[Place] = field(default_factory=list)
-    fields: list[tuple[dict[str, Any], str, Path]] = field(default_factory=list)
-    in_app_frames: list[tuple[dict[str, Any], Path]] = field(default_factory=list)
-    owners: list[tuple[int, Any, Path]] = field(default_factory=list)
-    removed: list[Removed] = field(default_factory=list)
+    __slots__ = ("fields", "in_app_frames", "owners", "places", "removed")
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self.fields: list[tuple[dict[str, Any], str, Path]] = []
+        self.in_app_frames: list[tuple[dict[str, Any], Path]] = []
+        self.owners: list[tuple[int, Any, Path]] = []
+        self.removed: list[Removed] = []
 
     def remove(self, path: Path, key: object, rule: str) -> None:
         self.removed.append(Removed(path_text((path, key)), rule))
@@ -57,11 +60,11 @@ class Parts:
 
 def path_text(path: Path) -> str:
     """`exception.values.0.stacktrace.frames.3.vars.password`."""
-    keys = []
+    keys: list[object] = []
     while path is not None and len(keys) < _MAX_PATH_KEYS:
-        path, *below = path
-        keys += [str(key)[:100] for key in reversed(below)]
-    return ".".join(reversed(keys))
+        keys += path[:0:-1]
+        path = path[0]
+    return ".".join(map(str, reversed(keys)))[-_MAX_PATH_CHARS:]
 
 
 def collect(data: dict[str, Any], names: Names) -> Parts:
@@ -288,7 +291,9 @@ def _collect_request(request: dict[str, Any], path: Path, names: Names, parts: P
     keys = [
         key
         for key, value in request.items()
-        if key in _REQUEST_PAIRS or not _filter(request, key, value, path, names, parts)
+        if key in names.benign
+        or key in _REQUEST_PAIRS
+        or not _filter(request, key, value, path, names, parts)
     ]
     _collect_members(request, path, keys, parts)
 
@@ -300,7 +305,8 @@ def _collect_user(user: dict[str, Any], path: Path, names: Names, parts: Parts) 
     keys = [
         key
         for key, value in user.items()
-        if not _filter(user, key, value, path, names, parts) and key not in _USER_VALUES
+        if (key in names.benign or not _filter(user, key, value, path, names, parts))
+        and key not in _USER_VALUES
     ]
     _collect_members(user, path, keys, parts)
 

@@ -32,26 +32,26 @@ class Reader:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
 
-    def rows(self, sql: str, **params: Any) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, /, **params: Any) -> list[tuple[Any, ...]]:
         """All rows."""
         counting.note_query()
         return self._connection.execute(sql, params).fetchall()
 
-    def row(self, sql: str, **params: Any) -> tuple[Any, ...] | None:
+    def row(self, sql: str, /, **params: Any) -> tuple[Any, ...] | None:
         """The first row, or None."""
         counting.note_query()
         return self._connection.execute(sql, params).fetchone()
 
-    def value(self, sql: str, **params: Any) -> Any:
+    def value(self, sql: str, /, **params: Any) -> Any:
         """The first column of the first row, or None."""
         row = self.row(sql, **params)
         return None if row is None else row[0]
 
-    def load(self, cls: type[T], sql: str, **params: Any) -> list[T]:
+    def load(self, cls: type[T], sql: str, /, **params: Any) -> list[T]:
         """`cls(*row)` for each row: select the columns in the order of the fields."""
         return [cls(*row) for row in self.rows(sql, **params)]
 
-    def find(self, cls: type[T], sql: str, **params: Any) -> T | None:
+    def find(self, cls: type[T], sql: str, /, **params: Any) -> T | None:
         """`cls(*row)` for the first row, or None."""
         row = self.row(sql, **params)
         return None if row is None else cls(*row)
@@ -67,7 +67,7 @@ class Tx(Reader):
         self.now_ms = clock.now_ms()
         self.facts: list[object] = []
 
-    def execute(self, sql: str, **params: Any) -> int:
+    def execute(self, sql: str, /, **params: Any) -> int:
         """Run one INSERT, UPDATE or DELETE; return how many rows it changed, cascades not counted.
 
         Raises Conflict (a unique value is taken) and Unavailable (full disk).
@@ -79,7 +79,7 @@ class Tx(Reader):
             raise sqlite.problem(error) from error
         return self._connection.changes()
 
-    def insert(self, sql: str, **params: Any) -> int:
+    def insert(self, sql: str, /, **params: Any) -> int:
         """Insert one row; return its rowid. Raises Conflict, Unavailable."""
         counting.note_query()
         try:
@@ -96,7 +96,7 @@ class Tx(Reader):
         except apsw.Error as error:
             raise sqlite.problem(error) from error
 
-    def enqueue(self, name: str, **arguments: Any) -> None:
+    def enqueue(self, name: str, /, **arguments: Any) -> None:
         """Add a task, due now: it exists if and only if this transaction commits."""
         self.insert(
             "INSERT INTO tasks (name, arguments, due_at, created_at) "

@@ -6,7 +6,6 @@ from tracer.protocol.categories import (
     ITEM_CATEGORY,
     LEVEL_NAMES,
     LEVELS,
-    OUTCOMES,
     category_of,
 )
 
@@ -43,8 +42,3 @@ def test_every_item_type_of_the_protocol_is_known() -> None:
 def test_levels_are_ordered_and_named_both_ways() -> None:
     assert sorted(LEVELS, key=LEVELS.__getitem__) == ["debug", "info", "warning", "error", "fatal"]
     assert all(LEVEL_NAMES[number] == name for name, number in LEVELS.items())
-
-
-def test_outcomes_are_distinct() -> None:
-    assert len(set(OUTCOMES)) == len(OUTCOMES)
-    assert OUTCOMES[0] == "accepted"

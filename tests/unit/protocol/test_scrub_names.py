@@ -4,32 +4,33 @@ import pytest
 
 from tracer.protocol.scrub_names import SAFE, compile_names
 
-SENSITIVE = """
+_SENSITIVE_NAMES = """
     password passwd PASSWORD Password db_password newPassword password2 password_confirmation
-    user[password] passphrase mysql_pwd MYSQL_PWD pwd userPwd pass db_pass PGPASSWORD
-    secret client_secret SECRET_KEY secretKey AWS_SECRET_ACCESS_KEY credentials aws_credentials
-    api_key apiKey apikey API-KEY X-API-Key stripe_api_keys access_key private_key privateKey
-    auth Authorization HTTP_AUTHORIZATION Proxy-Authorization basic_auth auth_header oauth_verifier
+    user[password] passphrase mysql_pwd MYSQL_PWD pwd userPwd pass db_pass PGPASSWORD secret
+    client_secret SECRET_KEY secretKey AWS_SECRET_ACCESS_KEY credentials aws_credentials api_key
+    apiKey apikey API-KEY X-API-Key stripe_api_keys access_key private_key privateKey auth
+    Authorization HTTP_AUTHORIZATION Proxy-Authorization basic_auth auth_header oauth_verifier
     token access_token refreshToken id_token auth_token authToken github_token stripetoken
     stripeToken device_token X-Auth-Token X-Amz-Security-Token AWS_SESSION_TOKEN bearer jwt
-    SENTRY_AUTH_TOKEN token_value access_tokens
-    session_id sessionid sessionId PHPSESSID JSESSIONID ASP.NET_SessionId connect.sid sid
-    csrf csrftoken X-CSRFToken csrfmiddlewaretoken _xsrf X-XSRF-TOKEN
-    cookie Cookie Set-Cookie HTTP_COOKIE cookies
-    card_number cardNumber card[number] cc_number credit_card cvv card_cvc ssn
-    social_security_number otp totp_secret SAMLResponse X-Amz-Signature AccountKey
-""".split()
+    SENTRY_AUTH_TOKEN token_value access_tokens session_id sessionid sessionId PHPSESSID
+    JSESSIONID ASP.NET_SessionId connect.sid sid csrf csrftoken X-CSRFToken csrfmiddlewaretoken
+    _xsrf X-XSRF-TOKEN cookie Cookie Set-Cookie HTTP_COOKIE cookies card_number cardNumber
+    card[number] cc_number credit_card cvv card_cvc ssn social_security_number otp totp_secret
+    SAMLResponse X-Amz-Signature AccountKey
+"""
+SENSITIVE = _SENSITIVE_NAMES.split()
 
-INNOCENT = """
+_INNOCENT_NAMES = """
     author authors authority XAUTHORITY authenticated is_authenticated auth_method auth_backend
     token_count tokens tokens_used max_tokens total_tokens prompt_tokens tokenizer token_type
-    passenger passengers passed passing passport pass_rate compass bypass classpath
-    secretary secretariat password_policy min_password_length has_password password_changed
-    key keys primary_key foreign_key public_key cache_key partition_key keyboard monkey turkey
-    session session_duration SESSION_MANAGER side inside president message description
-    cookie_consent cookie_domain card cards dashboard discarded credentials_file accessed
-    id email name username user_id host url path query status PWD OLDPWD expires_in
-""".split()
+    passenger passengers passed passing passport pass_rate compass bypass classpath secretary
+    secretariat password_policy min_password_length has_password password_changed key keys
+    primary_key foreign_key public_key cache_key partition_key keyboard monkey turkey session
+    session_duration SESSION_MANAGER side inside president message description cookie_consent
+    cookie_domain card cards dashboard discarded credentials_file accessed id email name username
+    user_id host url path query status PWD OLDPWD expires_in
+"""
+INNOCENT = _INNOCENT_NAMES.split()
 
 
 def rule_of(name: str) -> str | None:

@@ -31,7 +31,10 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE K
         # reprs, JSON, keyword arguments
         ("{'password': 'hunter2', 'user': 'bob'}", f"{{'password': '{F}', 'user': 'bob'}}"),
         ('{"api_key": "a\\"bc", "b": 1}', f'{{"api_key": "{F}", "b": 1}}'),
-        ('"{\\"password\\": \\"hunter2\\", \\"a\\": 1}"', f'"{{\\"password\\": \\"{F}\\", \\"a\\": 1}}"'),
+        (
+            '"{\\"password\\": \\"hunter2\\", \\"a\\": 1}"',
+            f'"{{\\"password\\": \\"{F}\\", \\"a\\": 1}}"',
+        ),
         ("{'token': ['abc', 'def'], 'a': 1}", f"{{'token': [{F}], 'a': 1}}"),
         ("{'auth': {'user': 'a'}, 'b': 1}", f"{{'auth': {{{F}}}, 'b': 1}}"),
         ("Login(user='bob', password='p', n=1)", f"Login(user='bob', password='{F}', n=1)"),
@@ -44,7 +47,10 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE K
         ("user_password = u'x'", f"user_password = u'{F}'"),
         ("{b'token': b'abc'}", f"{{b'token': b'{F}'}}"),
         # pairs
-        ("[('Authorization', 'Bearer x'), ('Host', 'y')]", f"[('Authorization', '{F}'), ('Host', 'y')]"),
+        (
+            "[('Authorization', 'Bearer x'), ('Host', 'y')]",
+            f"[('Authorization', '{F}'), ('Host', 'y')]",
+        ),
         ("[(b'cookie', b'a=b; c=d'), (b'host', b'x')]", f"[(b'cookie', b'{F}'), (b'host', b'x')]"),
         ('[["x-api-key", "abc"]]', f'[["x-api-key", "{F}"]]'),
         # forms, query strings, headers, connection strings, options, XML
@@ -90,7 +96,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE K
         ("sntryu_" + "0123456789abcdef" * 4, F),
         ("sntrys_eyJpYXQiOjE3MDB9_" + "a1B" * 14 + "x", F),
     ],
-)  # fmt: skip
+)
 def test_secrets_are_filtered(text: str, expected: str) -> None:
     assert scrubbed(text) == expected
 
@@ -153,10 +159,47 @@ def test_a_nul_in_another_string_hides_nothing(nul: str) -> None:
 
 
 words = st.sampled_from(
-    ["password", "token", "=", ":", ": ", "'", '"', "\\", "\\\"", "(", ")", "[", "]", "{", "}"]
-    + ["://", "@", "a", " ", "\n", ",", ";", "&", "<", ">", "</", "4111111111111111", "Bearer "]
-    + ["-----BEGIN PRIVATE KEY-----", "eyJ", ".", "-", "_", "b'", "auth", "cookie", "\0", "é"]
-)  # fmt: skip
+    [
+        "password",
+        "token",
+        "=",
+        ":",
+        ": ",
+        "'",
+        '"',
+        "\\",
+        '\\"',
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "://",
+        "@",
+        "a",
+        " ",
+        "\n",
+        ",",
+        ";",
+        "&",
+        "<",
+        ">",
+        "</",
+        "4111111111111111",
+        "Bearer ",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJ",
+        ".",
+        "-",
+        "_",
+        "b'",
+        "auth",
+        "cookie",
+        "\x00",
+        "é",
+    ]
+)
 
 
 @settings(max_examples=400)

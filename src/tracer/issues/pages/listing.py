@@ -47,6 +47,8 @@ SORTS = {
     "users": "Most users",
 }
 MAX_TEXT = 2000
+#: Statements that one list may take, besides those of the guard.
+QUERY_BUDGET = 9
 
 Options = list[tuple[str, str]]
 

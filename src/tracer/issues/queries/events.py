@@ -64,26 +64,31 @@ ONE = Sql(f"""
     FROM events
     WHERE project_id = $project_id AND event_id = $event_id
     LIMIT 1""")
-_BEFORE = "(timestamp < $timestamp OR (timestamp = $timestamp AND event_id < $event_id))"
-_AFTER = "(timestamp > $timestamp OR (timestamp = $timestamp AND event_id > $event_id))"
+# The moments first, from one narrow scan; then the few events of those moments, so that ids are
+# read for these only. Several at one moment are put in order by their ids afterwards.
 NEIGHBOURS = Sql(f"""
-    WITH mine AS MATERIALIZED (
-        SELECT timestamp, event_id
+    WITH span AS MATERIALIZED (
+        SELECT min(timestamp) AS first, max(timestamp) AS last,
+            max(timestamp) FILTER (WHERE timestamp < $timestamp) AS previous,
+            min(timestamp) FILTER (WHERE timestamp > $timestamp) AS next,
+            count(*) AS total,
+            count(*) FILTER (WHERE timestamp < $timestamp) AS before
         FROM events
         WHERE {_MINE}
     )
-    SELECT 'total' AS place, '' AS event_id, count(*) AS total, count(*) FILTER (WHERE {_BEFORE})
-    FROM mine
-    UNION ALL
-    (SELECT 'first', event_id, 0, 0 FROM mine ORDER BY timestamp, event_id LIMIT 1)
-    UNION ALL
-    (SELECT 'previous', event_id, 0, 0 FROM mine WHERE {_BEFORE}
-        ORDER BY timestamp DESC, event_id DESC LIMIT 1)
-    UNION ALL
-    (SELECT 'next', event_id, 0, 0 FROM mine WHERE {_AFTER}
-        ORDER BY timestamp, event_id LIMIT 1)
-    UNION ALL
-    (SELECT 'last', event_id, 0, 0 FROM mine ORDER BY timestamp DESC, event_id DESC LIMIT 1)""")
+    SELECT timestamp, event_id, (SELECT total FROM span), (SELECT before FROM span)
+    FROM events
+    WHERE {_MINE} AND timestamp IN (
+        SELECT first FROM span
+        UNION ALL
+        SELECT last FROM span
+        UNION ALL
+        SELECT previous FROM span
+        UNION ALL
+        SELECT next FROM span
+        UNION ALL
+        SELECT $timestamp
+    )""")
 PAYLOAD = Sql("""
     SELECT dictionary, body
     FROM payloads
@@ -94,6 +99,7 @@ LATEST_BY_HASH = Sql(f"""
     FROM events
     WHERE {_MINE}
     GROUP BY group_hash""")
+_BEFORE = "(timestamp < $timestamp OR (timestamp = $timestamp AND event_id < $event_id))"
 _PAGE = f"""
     SELECT {_COLUMNS}
     FROM events
@@ -178,18 +184,27 @@ def neighbours(
     tracer: Tracer, issue: Issue, event: EventRow, hashes: Sequence[str] | None = None
 ) -> Neighbours:
     """The events around one in its issue, in order of (timestamp, event id)."""
+    moment = _naive(event.timestamp)
     rows = tracer.events.select(
         NEIGHBOURS,
         project_id=issue.project_id,
         hashes=list(_hashes(tracer, issue, hashes)),
-        timestamp=_naive(event.timestamp),
-        event_id=event.event_id,
+        timestamp=moment,
     )
-    places = {row[0]: row for row in rows}
-    ids = {name: row[1] for name, row in places.items()}
-    _, _, total, before = places["total"]
+    if not rows:
+        return Neighbours(None, None, None, None, 0, 0)
+    total, before = rows[0][2:]
+    places = sorted((row[0], row[1]) for row in rows)
+    here = (moment, event.event_id)
+    earlier = [place for place in places if place < here]
+    later = [place for place in places if place > here]
     return Neighbours(
-        ids.get("first"), ids.get("previous"), ids.get("next"), ids.get("last"), before + 1, total
+        first=places[0][1],
+        previous=earlier[-1][1] if earlier else None,
+        next=later[0][1] if later else None,
+        last=places[-1][1],
+        position=before + sum(place[0] == moment for place in earlier) + 1,
+        total=total,
     )
 
 

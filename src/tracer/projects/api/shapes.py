@@ -21,7 +21,7 @@ from tracer.projects.model import (
     dsn,
 )
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MAX)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MAX, pattern=r"\S")]
 Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=SLUG_MAX, pattern=SLUG_PATTERN)]
 PlatformId = Annotated[str, msgspec.Meta(max_length=64, pattern=PLATFORM_PATTERN)]
 Domain = Annotated[str, msgspec.Meta(min_length=1, max_length=ENTRY_MAX, pattern=DOMAIN_PATTERN)]

@@ -83,7 +83,7 @@ class DuckEvents:
                 if rows:
                     _append(writer, table, rows)
 
-    def select(self, sql: Sql, **params: Any) -> list[Row]:
+    def select(self, sql: Sql, /, **params: Any) -> list[Row]:
         """See EventStore. Times come back as naive UTC, a VARIANT as a dict."""
         counting.note_query()
         instance = self._open()
@@ -170,7 +170,7 @@ class DuckEvents:
                 with self._opening:
                     if self._instance is instance:
                         self._instance = None
-                instance.close()
+                        instance.close()
             raise problem(error) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import duckdb
 from tracer.errors import Conflict, Invalid, Problem, Unavailable
 
 RETRY_AFTER_S = 10
+CLOSE_TRIES = 300
 
 Value = str | bool | int
 
@@ -31,7 +33,13 @@ _SETTINGS: Mapping[str, Value] = {
 
 # After these DuckDB refuses all work until the file is opened anew; a commit may have succeeded.
 BROKEN = (duckdb.FatalException, duckdb.InternalException)
-_PASSING = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException)
+_PASSING = (
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.TransactionException,
+    # Another thread closed the file, after an error of the kind above.
+    duckdb.ConnectionException,
+)
 
 
 class Instance:
@@ -57,10 +65,10 @@ class Instance:
             return cursor
 
     def close(self) -> None:
-        """Close every cursor, also those of other threads, and the file."""
+        """Close every cursor, interrupting the queries of other threads, and the file."""
         with self._lock:
             for cursor in list(self._cursors):
-                cursor.close()
+                _close(cursor)
             self._root.close()
 
     def _lock_down(self, path: Path | None) -> None:
@@ -71,6 +79,18 @@ class Instance:
             self._root.execute(f"SET allowed_directories = ['{folder}']")
         self._root.execute("SET enable_external_access = false")
         self._root.execute("SET lock_configuration = true")
+
+
+def _close(cursor: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB refuses to close a cursor while another thread is inside a call of it."""
+    for _ in range(CLOSE_TRIES):
+        try:
+            cursor.close()
+        except duckdb.ResourceInUseException:
+            cursor.interrupt()
+            time.sleep(0.01)
+        else:
+            return
 
 
 def problem(error: duckdb.Error) -> Exception:

@@ -34,7 +34,7 @@ class EventStore(Protocol):
         (`forget_from` makes sure before a second try).
         """
 
-    def select(self, sql: Sql, **params: Any) -> list[Row]:
+    def select(self, sql: Sql, /, **params: Any) -> list[Row]:
         """All rows of a query. Raises Unavailable when it takes too long."""
         ...
 

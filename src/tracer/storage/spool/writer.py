@@ -43,8 +43,8 @@ log = logging.getLogger(__name__)
 _INSERT = """
 INSERT INTO frames (id, project_id, key, received_at, head, body)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3,
-       substr(?2, value ->> 4, value ->> 5),
-       substr(?2, (value ->> 4) + (value ->> 5), value ->> 6)
+       coalesce(substr(?2, value ->> 4, value ->> 5), x''),
+       coalesce(substr(?2, (value ->> 4) + (value ->> 5), value ->> 6), x'')
   FROM json_each(?1)
 """
 
@@ -232,8 +232,9 @@ class Writer:
             _tell(appends, first, partial(_refuse, detail=f"The event cannot be stored: {error}"))
             return
         self._failing = False
-        _tell(appends, first, _accept)
+        # First: whoever was told of a frame finds it counted in `last_id`.
         self._arrived(len(appends))
+        _tell(appends, first, _accept)
         self._checkpointer.wrote(offset)
 
     def _arrived(self, count: int) -> None:

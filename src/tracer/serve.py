@@ -20,6 +20,7 @@ from granian.server.embed import Server
 
 from tracer import app
 from tracer.errors import Conflict, Invalid, Unavailable
+from tracer.kit import interpreter
 from tracer.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Conflict or Invalid says why it cannot."""
     address = probe(settings.host, settings.port)
     _allow_connections()
+    interpreter.tune()
     _run(_serve(app.build(settings), address))
 
 

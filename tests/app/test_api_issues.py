@@ -203,7 +203,10 @@ def test_an_update_without_effect_leaves_no_trace(tracer: Running) -> None:
 def test_bad_updates_are_refused_and_change_nothing(tracer: Running, body: Any) -> None:
     tracer.send(failure())
     issue = the_issue(tracer)
-    for path in (f"/api/0/issues/{issue['id']}/", f"{_of_project(tracer)}/issues/?id={issue['id']}"):
+    for path in (
+        f"/api/0/issues/{issue['id']}/",
+        f"{_of_project(tracer)}/issues/?id={issue['id']}",
+    ):
         assert tracer.api(path, "PUT", json=body).status_code == 400
     assert the_issue(tracer) == issue
 
@@ -231,7 +234,9 @@ def test_bulk_without_ids_changes_all_that_match(tracer: Running) -> None:
     for type_ in ("KeyError", "ValueError", "TypeError"):
         tracer.send(failure(type_))
     path = f"{_of_project(tracer)}/issues/"
-    answer = tracer.api(f"{path}?query=error.type:[KeyError,TypeError]", "PUT", json={"status": "ignored"})
+    answer = tracer.api(
+        f"{path}?query=error.type:[KeyError,TypeError]", "PUT", json={"status": "ignored"}
+    )
     assert len(answer.json()["ids"]) == 2
     answer = tracer.api(f"{path}?status=unresolved", "PUT", json={"status": "resolved"})
     assert len(answer.json()["ids"]) == 1
@@ -290,7 +295,9 @@ def test_tags_and_their_values(tracer: Running) -> None:
     tag = tracer.api(f"{path}shop/").json()
     assert (tag["uniqueValues"], tag["totalValues"]) == (3, 4)
     assert tag["topValues"][0]["value"] == "a"
-    values = [one["value"] for page in _pages(tracer, f"{path}shop/values/?limit=2") for one in page]
+    values = [
+        one["value"] for page in _pages(tracer, f"{path}shop/values/?limit=2") for one in page
+    ]
     assert values == ["a", "b", "c"]
     assert tracer.api(f"{path}nothing/").status_code == 404
 

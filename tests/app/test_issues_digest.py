@@ -8,7 +8,7 @@ import pytest
 from harness import Running
 from issue_samples import detail, failure, issues, outcomes, the_issue
 from tracer import clock
-from tracer.issues import actions, queries
+from tracer.issues import actions, queries, tasks
 from tracer.issues.ingest import rollups
 from tracer.issues.model import Issue
 from tracer.kit.context import Actor
@@ -271,3 +271,28 @@ def test_deleted_issue_is_no_longer_found_by_its_text(tracer: Running) -> None:
     [issue] = issues(tracer, "odd widget")
     tracer.api(f"/api/0/issues/{issue['id']}/", "DELETE")
     assert issues(tracer, "odd widget") == []
+
+
+# Forgetting -------------------------------------------------------------------------------------
+
+
+def _days_later(days: int) -> None:
+    then = time.time() + days * 86_400
+    clock.set_clock(lambda: then)
+
+
+def test_event_ids_are_remembered_for_three_days(tracer: Running) -> None:
+    event_id, sent_at = tracer.send(failure()), time.time()
+    for days, count in ((2, "1"), (4, "2")):
+        _days_later(days)
+        tasks.forget_recent(tracer.tracer)
+        tracer.send(failure(event_id=event_id, timestamp=sent_at))
+        assert the_issue(tracer)["count"] == count
+
+
+def test_hourly_counts_are_kept_for_ninety_days(tracer: Running) -> None:
+    tracer.send(failure())
+    for days, kept in ((89, 1), (91, None)):
+        _days_later(days)
+        tasks.forget_hours(tracer.tracer)
+        assert tracer.meta.read().value("SELECT sum(event_count) FROM issue_hours") == kept

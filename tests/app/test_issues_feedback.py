@@ -70,7 +70,9 @@ def test_report_that_comes_first_finds_its_event_when_that_arrives(tracer: Runni
 def test_feedback_of_the_widget_keeps_where_it_came_from(tracer: Running) -> None:
     event_id = tracer.send(failure())
     tracer.send(
-        items=[_feedback(url="https://shop.test/pay", associated_event_id=event_id, source="widget")]
+        items=[
+            _feedback(url="https://shop.test/pay", associated_event_id=event_id, source="widget")
+        ]
     )
     [found] = _listed(tracer)
     assert (found["comments"], found["source"]) == ("I cannot pay", "widget")
@@ -164,7 +166,6 @@ def test_pages_go_on_where_they_ended(tracer: Running) -> None:
     tracer.digest()
     first = tracer.page("/feedback/").text
     assert first.count('id="feedback-item-') == 30
-    import re
 
     found = re.search(r'href="(/feedback/\?cursor=[^"]+)"', first)
     assert found is not None

@@ -34,7 +34,6 @@ class Pages(SimpleHTTPRequestHandler):
     """Files of the folder; the page gets its import map."""
 
     protocol_version = "HTTP/1.1"
-    extensions_map = {".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript"}
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != "/shop.html":
@@ -46,6 +45,11 @@ class Pages(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def guess_type(self, path: Any) -> str:
+        return {".html": "text/html", ".map": "application/json"}.get(
+            Path(path).suffix, "text/javascript"
+        )
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Say nothing."""

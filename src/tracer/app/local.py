@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tracer.app import founding
+from tracer.app import founding, showcase
 from tracer.errors import Conflict
 from tracer.kit import control
 from tracer.storage.folder import Folder
@@ -35,6 +35,8 @@ def commands(meta: Meta, url: str) -> Mapping[str, control.Command]:
     return {
         "setup": partial(founding.set_up, meta, url),
         "token": partial(founding.make_token, meta),
+        "demo_project": partial(showcase.open_project, meta, url),
+        "demo_triage": partial(showcase.triage, meta),
     }
 
 

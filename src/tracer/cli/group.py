@@ -25,7 +25,7 @@ data_option = click.option(
 class Commands(click.Group):
     """Loads a command's module only when it is called: `tracer --help` stays quick."""
 
-    names = ("serve", "setup", "token", "settings")
+    names = ("serve", "setup", "token", "settings", "demo")
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(self.names)
@@ -47,6 +47,7 @@ def main() -> None:
     \b
     tracer serve                 start; the first start prints how to go on
     tracer settings              every setting, its value and where it came from
+    tracer demo                  fill a project with two weeks of made-up events
 
     Exit codes: 0 done, 1 refused (one line on stderr says why), 2 wrong usage.
     """

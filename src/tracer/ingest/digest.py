@@ -34,7 +34,7 @@ _CHUNK_BYTES = 16 << 20
 #: Small batches cost as much as large ones, so under light load one begins at most this often.
 _BATCH_EVERY_S = 0.25
 _FULL_ENOUGH = 100
-_IDLE_WAIT_S = 0.5
+_IDLE_WAIT_S = 0.1
 _FLUSH_EVERY_S = 5.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 

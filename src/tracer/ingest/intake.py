@@ -21,8 +21,9 @@ _INLINE_BYTES = 1 << 20
 _INLINE_WIRE_BYTES = 256 << 10
 _RETRY_AFTER_S = 5
 
-#: Digest leaves the interpreter to requests while more than this many wait, but never for ever.
-_CROWD = 2
+#: Digest leaves the interpreter to requests while more than this many are open, but never for
+#: ever. At a thousand a second about eight are: this is for floods.
+_CROWD = 16
 _PAUSE_S = 0.001
 _MAX_SHARE = 0.75
 

@@ -109,7 +109,11 @@ def _request(data: Mapping[str, Any]) -> Iterator[str]:
 def _breadcrumbs(data: Mapping[str, Any]) -> Iterator[str]:
     for crumb in ((data.get("breadcrumbs") or {}).get("values") or [])[-MAX_BREADCRUMBS:]:
         stamp = crumb.get("timestamp")
-        at = clock.from_ms(int(stamp * 1000)).strftime("%H:%M:%S") if stamp is not None else "--:--:--"
+        at = (
+            clock.from_ms(int(stamp * 1000)).strftime("%H:%M:%S")
+            if stamp is not None
+            else "--:--:--"
+        )
         text = crumb.get("message") or _text(crumb.get("data") or "")
         category = crumb.get("category") or crumb.get("type") or "-"
         yield f"- `{at}` {_inline(f'[{category}] {text}')}"

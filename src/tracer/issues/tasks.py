@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from tracer.storage.tables import EVENTS, PAYLOADS
 
 from tracer import clock
 from tracer.issues.actions import ERASE_TASK
 from tracer.issues.model import DAY_MS
 from tracer.kit.tasks import Every
 from tracer.storage.events import Sql
+from tracer.storage.tables import EVENTS, PAYLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -176,7 +176,7 @@ class Meta:
             raise sqlite.problem(error) from error
 
     def close(self) -> None:
-        """Close every connection. Only when no thread uses the store any more."""
+        """Wait for the writer, then close every connection; reads under way are interrupted."""
         with self._lock:
             self._closed = True
             self._readers.close()

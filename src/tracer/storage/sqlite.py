@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tracer.errors import Conflict, Invalid, Problem, Unavailable
 
 BUSY_TIMEOUT_MS = 5000
 RETRY_AFTER_S = 10
+CLOSE_TRIES = 100
 
 # The disk, a lock or the machine is at fault: the same call may work later.
 PASSING = (
@@ -84,11 +86,23 @@ class Readers:
         return connection
 
     def close(self) -> None:
-        """Close all of them. Only when no thread reads any more."""
+        """Close all of them, interrupting what still reads: its thread gets an error."""
         with self._lock:
             self._closed = True
             for connection in list(self._open):
-                connection.close()
+                _close(connection)
+
+
+def _close(connection: apsw.Connection) -> None:
+    """SQLite refuses to close a connection while another thread is inside a call of it."""
+    for _ in range(CLOSE_TRIES):
+        try:
+            connection.close()
+        except apsw.ThreadingViolationError:
+            connection.interrupt()
+            time.sleep(0.01)
+        else:
+            return
 
 
 def opening_problem(error: apsw.Error, path: Path) -> Problem:

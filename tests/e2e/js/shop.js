@@ -8,6 +8,7 @@ Sentry.init({
   tunnel: asked.get("tunnel") ?? undefined,
   release: "shop-web@3.0.0",
   environment: "testing",
+  integrations: [Sentry.browserTracingIntegration()],
   tracesSampleRate: 1,
 });
 Sentry.setTag("customer_tier", "bronze");

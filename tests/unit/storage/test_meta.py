@@ -266,3 +266,28 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "meta.db").write_bytes(b"this is not SQLite " * 500)
     with pytest.raises(Invalid, match=r"meta\.db is damaged"):
         Meta(tmp_path / "meta.db")
+
+
+def test_closing_stops_a_thread_that_still_reads(tmp_path: Path) -> None:
+    meta = Meta(tmp_path / "meta.db")
+    reading, errors = threading.Event(), []
+
+    def read() -> None:
+        reader = meta.read()
+        reader.value(COUNT)
+        reading.set()
+        try:
+            reader.rows(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                "SELECT count(*) FROM n WHERE i < 0"
+            )
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    reading.wait(5)
+    meta.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(errors) == 1

@@ -9,11 +9,11 @@ from typing import Any
 _FIRST = (
     "Ada Bruno Chiara Deniz Elif Farid Greta Hana Ivo Jana Kofi Lena Mateo Nadia Olu Petra "
     "Quentin Rosa Samir Tove Uma Viktor Wanda Xenia Yusuf Zoe"
-).split()
+)
 _LAST = (
     "Abadi Berger Castro Dahl Eriksen Fontaine Gruber Hoang Ivanova Jansen Kowalski Lindqvist "
     "Moreau Nakamura Okafor Pereira Rossi Sato Tanaka Ueda Varga Weber Yilmaz Zeman"
-).split()
+)
 _PLACES = (
     ("Berlin", "DE", "de-DE"),
     ("Lisbon", "PT", "pt-PT"),
@@ -116,7 +116,7 @@ def customers(random: Random) -> list[Person]:
     """The same people for the same seed."""
     people = []
     for number in range(CUSTOMERS):
-        first, last = random.choice(_FIRST), random.choice(_LAST)
+        first, last = random.choice(_FIRST.split()), random.choice(_LAST.split())
         city, country, locale = random.choice(_PLACES)
         people.append(
             Person(

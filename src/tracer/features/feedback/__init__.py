@@ -27,5 +27,5 @@ FEATURE = Feature(
     items={"user_report": ingest.REPORT, "feedback": ingest.FEEDBACK},
     after=((IssuesChanged, _link_waiting),),
     nav=Nav("Feedback", "/feedback/", "message-square", order=30, can=Permission.EVENT_READ),
-    slots=(Slot("issue.aside", "/feedback/of-issue/{issue_id}/"),),
+    slots=(Slot("issue.main", "/feedback/of-issue/{issue_id}/"),),
 )

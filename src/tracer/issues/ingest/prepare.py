@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from tracer.storage.codec import Codec
 
 from tracer.grouping import group
 from tracer.ingest.items import Arrival
 from tracer.protocol.envelope import Item
 from tracer.protocol.event import Event, decode_event
+from tracer.storage.codec import Codec
 
 
 @dataclass(slots=True)

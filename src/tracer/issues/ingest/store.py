@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
-from tracer.storage.tables import EVENTS, PAYLOADS
 
 from tracer.ingest.items import Batch
 from tracer.issues.facts import IssueCreated, IssueRegressed, IssuesChanged
@@ -18,6 +17,7 @@ from tracer.issues.ingest import rollups
 from tracer.issues.ingest.prepare import PreparedEvent
 from tracer.issues.model import RESOLVED, UNRESOLVED, is_later_release
 from tracer.storage.meta import Tx
+from tracer.storage.tables import EVENTS, PAYLOADS
 
 DUPLICATE = "duplicate"
 PROJECT_DELETED = "project_deleted"
@@ -244,25 +244,26 @@ def _reopens(tx: Tx, group: Group, event: PreparedEvent) -> bool:
 # Writing ----------------------------------------------------------------------------------------
 
 
-def _write_new(tx: Tx, groups: Sequence[Group]) -> None:
-    if not groups:
-        return
-    counts: dict[int, int] = {}
+def _number(tx: Tx, groups: Sequence[Group]) -> None:
+    """Give new issues the next short ids of their projects."""
+    new: dict[int, list[Group]] = {}
     for group in groups:
-        counts[group.project_id] = counts.get(group.project_id, 0) + 1
-    next_ids = {}
-    for project_id, count in counts.items():
-        next_ids[project_id] = tx.value(
-            "SELECT next_short_id FROM projects WHERE id = :id", id=project_id
-        )
+        new.setdefault(group.project_id, []).append(group)
+    for project_id, of_project in new.items():
+        first = tx.value("SELECT next_short_id FROM projects WHERE id = :id", id=project_id)
+        for place, group in enumerate(of_project):
+            group.short_id = first + place
         tx.execute(
             "UPDATE projects SET next_short_id = next_short_id + :count WHERE id = :id",
             id=project_id,
-            count=count,
+            count=len(of_project),
         )
-    for group in groups:
-        group.short_id = next_ids[group.project_id]
-        next_ids[group.project_id] += 1
+
+
+def _write_new(tx: Tx, groups: Sequence[Group]) -> None:
+    if not groups:
+        return
+    _number(tx, groups)
     tx.many(
         """
         INSERT INTO issues (

@@ -51,8 +51,8 @@ OLDEST = Sql(f"""
 RECOMMENDED = Sql(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {_MINE}
-    ORDER BY timestamp >= $since DESC, richness DESC, timestamp DESC, event_id DESC
+    WHERE {_MINE} AND timestamp >= $since
+    ORDER BY richness DESC, timestamp DESC, event_id DESC
     LIMIT 1""")
 ONE_OF_ISSUE = Sql(f"""
     SELECT {_COLUMNS}
@@ -127,7 +127,8 @@ def find_event(
         return None
     if which == "recommended":
         since = _naive(_EPOCH + timedelta(milliseconds=issue.last_seen_at) - RECENT)
-        return _row(tracer.events.select(RECOMMENDED, **params, since=since))
+        found = _row(tracer.events.select(RECOMMENDED, **params, since=since))
+        return found or _row(tracer.events.select(LATEST, **params))
     if which in {"latest", "oldest"}:
         return _row(tracer.events.select(LATEST if which == "latest" else OLDEST, **params))
     event_id = clean_event_id(which)

@@ -92,8 +92,8 @@ class Writer:
             """,
         )
         self.last_id = max(newest, last)
-        self._check_disk(time.monotonic())
         self._checkpointer = Checkpointer(path)
+        self._check_disk(time.monotonic())
         self._thread = threading.Thread(target=self._loop, name="spool-writer", daemon=True)
 
     def start(self) -> None:
@@ -232,15 +232,20 @@ class Writer:
             _tell(appends, first, partial(_refuse, detail=f"The event cannot be stored: {error}"))
             return
         self._failing = False
-        # First: whoever was told of a frame finds it counted in `last_id`.
-        self._arrived(len(appends))
+        self._count(len(appends))
         _tell(appends, first, _accept)
+        self._wake_readers()
         self._checkpointer.wrote(offset)
 
-    def _arrived(self, count: int) -> None:
+    def _count(self, count: int) -> None:
+        """Before anyone is told: who was told of a frame finds it counted."""
         with self._arrival:
             self.last_id += count
             self.depth += count
+
+    def _wake_readers(self) -> None:
+        """After the senders were told: digest would take the GIL first."""
+        with self._arrival:
             self._arrival.notify_all()
 
     def _failed(self, error: Exception) -> None:
@@ -284,7 +289,8 @@ class Writer:
         if added is not None:
             with self._lock:
                 self.waiting_bytes += added[1]
-            self._arrived(1)
+            self._count(1)
+            self._wake_readers()
 
     def _delete(self, now: float) -> None:
         """Delete some forgotten frames. Not synced: a crash only brings them back, and the next
@@ -322,8 +328,13 @@ class Writer:
 
     def _check_disk(self, now: float) -> None:
         self._disk_check_at = now + DISK_CHECK_EVERY_S
-        status = os.statvfs(self._folder)
-        self._disk_is_low = status.f_bavail * status.f_frsize < self._free_floor_bytes
+        try:
+            status = os.statvfs(self._folder)
+        except OSError as error:
+            self._failed(error)
+            self._disk_is_low = True
+        else:
+            self._disk_is_low = status.f_bavail * status.f_frsize < self._free_floor_bytes
 
 
 def _tell(appends: list[Append], first: int, tell: Callable[[list[Told]], None]) -> None:

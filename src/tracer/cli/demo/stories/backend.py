@@ -308,7 +308,7 @@ def _duplicate_order(at: Scene) -> Fields:
 def _too_many_attempts(at: Scene) -> Fields:
     sign_in = _frame(
         "shop/accounts/auth.py", "raise PermissionDenied(", "sign_in",
-        email=at.person.email, password="correct horse", request="<WSGIRequest: POST '/login'>",
+        email=at.person.email, password=at.hex(12), request="<WSGIRequest: POST '/login'>",
     )  # fmt: skip
     return {
         "level": "warning",

@@ -87,7 +87,7 @@ def _no_menu(at: Scene) -> Fields:
                 )
             ]
         },
-        "tags": {"region": "nrt"},
+        "tags": {"region": at.random.choice(("nrt", "iad"))},
     }  # fmt: skip
 
 

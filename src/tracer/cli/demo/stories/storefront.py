@@ -225,6 +225,7 @@ def _bad_date(at: Scene) -> Fields:
         "exception": {
             "values": [_thrown("RangeError", "Invalid time value", [*_react(), arrival])]
         },
+        "extra": {"today": "令和7年11月3日", "days": at.random.randint(1, 5)},
         "tags": {"locale": "ja-JP"},
     }
 

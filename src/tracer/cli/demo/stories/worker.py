@@ -110,6 +110,7 @@ def _refused(at: Scene) -> Fields:
 
 def _no_handler(at: Scene) -> Fields:
     report = _frame("internal/queue/consumer.go", "no handler for job", "(*Consumer).Consume")
+    job = {"id": at.hex(16), "kind": "loyalty.points"}
     return {
         "transaction": "job",
         "exception": {
@@ -120,6 +121,7 @@ def _no_handler(at: Scene) -> Fields:
                 )
             ]
         },
+        "contexts": {"job": job},
     }  # fmt: skip
 
 

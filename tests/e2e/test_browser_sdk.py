@@ -29,7 +29,7 @@ def site() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shop(server: Server, site: str, browser: Browser) -> Iterator[Any]:
     """Opens the shop with options for its SDK."""
     context = browser.new_context()

@@ -108,7 +108,7 @@ async def _receive_envelope(call: Call, receive: Receive, send: Send) -> None:
     body = await call.body.read(receive, call.headers.get(b"content-length"))
     opened = await call.intake.open(body, call.encoding, read_envelope(call.intake))
     key = _match_dsn(call, key, opened)
-    await _spool(call, key, body, {"kind": "envelope"})
+    await spool(call, key, body, {"kind": "envelope"})
     await answer_id(send, opened.event_id)
 
 
@@ -124,7 +124,7 @@ async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
     opened = await call.intake.open(body, call.encoding, parse)
     # A payload without an id gets one now, so that the answer and every replay agree on it.
     event_id = opened.event_id or clock.new_id()
-    await _spool(call, key, body, {"kind": "store", "event_id": event_id})
+    await spool(call, key, body, {"kind": "store", "event_id": event_id})
     if call.scope["method"] == "GET":
         await answer(send, 200, _PIXEL, kind=b"image/gif")
     else:
@@ -170,7 +170,8 @@ def _match_dsn(call: Call, key: ProjectKey | None, opened: Envelope) -> ProjectK
     return key
 
 
-async def _spool(call: Call, key: ProjectKey, body: bytes, head: Mapping[str, str]) -> None:
+async def spool(call: Call, key: ProjectKey, body: bytes, head: Mapping[str, str]) -> None:
+    """Append the frame of a call; returns when it is on disk."""
     tracer, headers = call.tracer, call.headers
     noted = {
         **head,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracer import clock
-from tracer.features.feedback import actions, api, ingest, pages, queries
+from tracer.features.feedback import actions, api, dialog, ingest, pages, queries
 from tracer.issues.facts import IssuesChanged
 from tracer.kit.feature import Feature, Nav, Slot
 from tracer.kit.permissions import Permission
@@ -23,7 +23,7 @@ def _link_waiting(tracer: Tracer, fact: IssuesChanged) -> None:
 
 FEATURE = Feature(
     name="feedback",
-    routes=(pages.routes, api.routes),
+    routes=(pages.routes, api.routes, dialog.routes),
     items={"user_report": ingest.REPORT, "feedback": ingest.FEEDBACK},
     after=((IssuesChanged, _link_waiting),),
     nav=Nav("Feedback", "/feedback/", "message-square", order=30, can=Permission.EVENT_READ),

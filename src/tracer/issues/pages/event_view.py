@@ -70,7 +70,7 @@ class CrumbChoice:
 
 @dataclass(frozen=True, slots=True)
 class Crumbs:
-    """What the part `_breadcrumbs.html` shows: the chosen ones, newest last, and what there is."""
+    """What the part `_breadcrumbs.html` shows: the chosen ones, newest first, and what there is."""
 
     choice: CrumbChoice
     items: list[Crumb]
@@ -114,6 +114,7 @@ class EventView:
     sdk: Pairs
     errors: list[dict[str, Any]]
     scrubbed: list[dict[str, Any]]
+    rules: dict[str, str]
     grouping: dict[str, Any]
 
 
@@ -121,6 +122,7 @@ def event_view(data: dict[str, Any], stack: StackChoice, crumbs: CrumbChoice) ->
     """The sections of a normalised event with its grouping."""
     logentry = data.get("logentry") or {}
     params = logentry.get("params")
+    scrubbed = data.get("_scrubbed") or []
     return EventView(
         message=logentry.get("formatted") or logentry.get("message") or "",
         message_params=_text(params) if params else "",
@@ -134,16 +136,22 @@ def event_view(data: dict[str, Any], stack: StackChoice, crumbs: CrumbChoice) ->
         extra=_pairs(data.get("extra") or {}),
         sdk=_sdk(data.get("sdk") or {}),
         errors=data.get("errors") or [],
-        scrubbed=data.get("_scrubbed") or [],
+        scrubbed=scrubbed,
+        rules={_last_name(entry["path"]): entry["rule"] for entry in scrubbed},
         grouping=data.get("grouping") or {},
     )
+
+
+def _last_name(path: str) -> str:
+    """The name that the page shows beside a value: `vars.card` of a path ends in `card`."""
+    return path.rpartition(".")[2]
 
 
 def breadcrumbs(data: dict[str, Any], choice: CrumbChoice) -> Crumbs:
     """The breadcrumbs of an event that fit the choice."""
     values = (data.get("breadcrumbs") or {}).get("values") or []
     at = data.get("timestamp")
-    everything = [_crumb(value, at) for value in values]
+    everything = [_crumb(value, at) for value in reversed(values)]
     shown = [
         crumb
         for crumb in everything
@@ -183,6 +191,8 @@ def _crumb(value: dict[str, Any], event_at: float | None) -> Crumb:
 def _user(user: dict[str, Any]) -> Pairs:
     known = [(name, _text(user[name])) for name in _USER_FIRST if user.get(name) is not None]
     rest = {name: value for name, value in user.items() if name not in _USER_FIRST}
+    if isinstance(rest.get("geo"), dict):
+        rest["geo"] = ", ".join(str(part) for part in rest["geo"].values())
     return [*known, *_pairs(rest)]
 
 

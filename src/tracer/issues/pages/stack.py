@@ -101,11 +101,7 @@ def _exception(
     value: dict[str, Any], platform: str, choice: StackChoice, opening: _Opening
 ) -> Stack:
     mechanism = value.get("mechanism") or {}
-    facts = [
-        (name, _text(mechanism[name]))
-        for name in ("source", "exception_id", "parent_id")
-        if mechanism.get(name) is not None
-    ]
+    facts = [("source", _text(mechanism["source"]))] if mechanism.get("source") else []
     facts += [(name, _text(entry)) for name, entry in (mechanism.get("data") or {}).items()]
     facts += [(name, _text(entry)) for name, entry in (mechanism.get("meta") or {}).items()]
     frames, hidden = _frames(value.get("stacktrace"), platform, choice, opening)

@@ -37,7 +37,7 @@ PAGE_SIZE = 25
 #: A first page also counts what matches, up to this many.
 COUNT_CAP = 1000
 #: How many issues a walk looks at before it gives up.
-WINDOW = 20_000
+WINDOW = 10_000
 #: A source with fewer ids than this is sorted instead of walked past.
 FEW = 5000
 # SQLite joins at most 500 SELECTs; past this the list is sorted as a whole, correct but slow.

@@ -260,13 +260,13 @@ def delete(req: Req, issue: Issue) -> render.Response:
 
 
 def _done(req: Req, issue: Issue, said: str) -> render.Response:
-    """After a change: htmx gets the head of the page again, others the page."""
+    """After a change: htmx gets the head of the page and the activity again, others the page."""
     render.flash(req, said, "success")
     if req.is_htmx:
         return render.page(
             req,
-            "issues/_head.html",
-            part="issues/_head.html",
+            "issues/changed.html",
+            part="issues/changed.html",
             issue=issue,
             facts=facts(req, issue),
         )

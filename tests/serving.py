@@ -1,4 +1,4 @@
-"""Starting, killing and stopping a real `tracer serve`, for end-to-end tests and benchmarks."""
+"""A real `tracer serve` in a process of its own, and the command line, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from tracer.cli import main
+
 PASSWORD = "correct horse battery"
 EMAIL = "owner@example.com"
 ORGANIZATION = "acme"
@@ -39,6 +43,7 @@ class Server:
     project_id: int = 0
     token: str = ""
     process: subprocess.Popen[bytes] | None = None
+    exit_code: int | None = None
     started_s: float = 0.0
     cookies: dict[str, str] = field(default_factory=dict)
     #: A command that runs the server, such as one that gives it a small disk.
@@ -62,59 +67,68 @@ class Server:
         return self.process.pid
 
     def environment(self) -> dict[str, str]:
+        """No settings but the chosen ones; and bytecode, as when installed."""
         chosen = {f"TRACER_{name.upper()}": str(value) for name, value in self.settings.items()}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("TRACER_")}
-        own = {"TRACER_DATA": str(self.data), "TRACER_PORT": str(self.port)}
-        return {**inherited, **own, **chosen}
+        inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+        bytecode = str(Path(tempfile.gettempdir(), "tracer-bytecode"))
+        return {**inherited, "PYTHONPYCACHEPREFIX": bytecode, **chosen}
 
-    def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, stdin: str = "") -> Result:
         """A command of the CLI on this folder."""
-        return subprocess.run(
-            [TRACER, *arguments],
-            input=given,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        here = {"TRACER_DATA": str(self.data), "TRACER_PORT": str(self.port)}
+        return cli(*arguments, stdin=stdin, env=here)
 
     def start(self) -> None:
-        """Start serving; returns when requests are accepted."""
+        """Start serving; returns when requests are accepted and it has said so."""
         began = time.monotonic()
-        with (self.folder / "log").open("ab") as log:
+        where = ("--port", str(self.port), "--data", str(self.data))
+        with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, TRACER, "serve"], env=self.environment(), stdout=log, stderr=log
+                [*self.wrapper, TRACER, "serve", *where],
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
             )
         while True:
             if self.process.poll() is not None or time.monotonic() - began > 30:
                 raise RuntimeError("the server did not start:\n" + self.log())
             with contextlib.suppress(OSError):
-                if self.get("/up")[0] == 200:
+                if self.get("/up")[0] == 200 and self.url in self.log():
                     break
             time.sleep(0.02)
         self.started_s = time.monotonic() - began
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-        self.process = None
+        """SIGKILL, as a power cut would; nothing if it does not run."""
+        if self.process is not None:
+            self.process.kill()
+            self.exit_code = self.process.wait()
+            self.process = None
 
-    def stop(self) -> float:
-        """SIGTERM; seconds until the process ended."""
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """Send a signal; seconds until the process ended, its `exit_code` is kept."""
         began = time.monotonic()
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self.process = None
+        if self.process is not None:
+            self.process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.exit_code = self.process.wait(20)
+                self.process = None
+        self.kill()
         return time.monotonic() - began
 
     def log(self) -> str:
+        """What was printed and logged since the last start."""
         return (self.folder / "log").read_text(errors="replace")
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of its own."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    @property
+    def cookie(self) -> str:
+        """The value of the Cookie header that a browser would send."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def request(
         self,
@@ -124,10 +138,9 @@ class Server:
         headers: Mapping[str, str] = {},
     ) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own; cookies are kept once `login` was called."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        connection = self.connect()
         try:
-            connection.request(method, path, body, {"Cookie": cookies, **headers})
+            connection.request(method, path, body, {"Cookie": self.cookie, **headers})
             answer = connection.getresponse()
             data = answer.read()
         finally:
@@ -149,12 +162,12 @@ class Server:
         assert status == 200, (path, status, data[:300])
         return json.loads(data)
 
-    def login(self) -> None:
+    def login(self, email: str = EMAIL, password: str = PASSWORD) -> None:
         """Log in through the form, as a person does."""
         _, page = self.get("/login")
         csrf = re.search(rb'name="csrf" value="([^"]+)"', page)
         assert csrf is not None, page
-        fields = {"csrf": csrf[1].decode(), "email": EMAIL, "password": PASSWORD}
+        fields = {"csrf": csrf[1].decode(), "email": email, "password": password}
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         status, _, _ = self.request("POST", "/login", urllib.parse.urlencode(fields), kind)
         assert status == 303, status
@@ -188,32 +201,53 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def cli(*arguments: str, stdin: str = "", env: Mapping[str, str] = {}) -> Result:
+    """Run a `tracer` command to its end, in this process."""
+    unset = {name: None for name in os.environ if name.startswith("TRACER_")}
+    return CliRunner(env={**unset, **env}).invoke(main, arguments, input=stdin)
+
+
+def read_json(result: Result) -> Any:
+    """What a successful command printed."""
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
 @contextlib.contextmanager
-def tracer(*, start: bool = True, **settings: object) -> Iterator[Server]:
-    """tracer on an empty folder, set up with a user and a project; settings as in `TRACER_*`."""
+def tracer(**settings: object) -> Iterator[Server]:
+    """tracer on an empty folder, set up and started; settings as in `TRACER_*`."""
     folder = Path(tempfile.mkdtemp(prefix="tracer-test-"))
     server = Server(folder, free_port(), settings)
     try:
         set_up(server)
-        if start:
-            server.start()
+        server.start()
         yield server
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def untouched(folder: Path) -> Iterator[Server]:
+    """tracer started for the first time in `folder`; nobody can log in yet."""
+    server = Server(folder, free_port(), {"disk_floor_bytes": 0})
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
 def set_up(server: Server) -> None:
-    """Make user, organization, project and an API token on an empty folder."""
-    setup = server.run(
-        *f"setup --email {EMAIL} --password-stdin --json".split(),
-        *f"--org {ORGANIZATION} --project {PROJECT}".split(),
-        given=PASSWORD,
+    """Make user, organization, project and an API token on the server's folder."""
+    made = read_json(
+        server.cli(
+            *("setup", "--email", EMAIL, "--password-stdin", "--json"),
+            *("--org", ORGANIZATION, "--project", PROJECT),
+            stdin=PASSWORD,
+        )
     )
-    assert setup.returncode == 0, setup.stderr
-    made = json.loads(setup.stdout)
     server.dsn, server.project_id = made["dsn"], int(made["project_id"])
     scopes = [word for scope in SCOPES for word in ("--scope", scope)]
-    token = server.run("token", "create", "--email", EMAIL, "--json", *scopes)
-    assert token.returncode == 0, token.stderr
-    server.token = json.loads(token.stdout)["token"]
+    create = ("token", "create", "--email", EMAIL, "--json")
+    server.token = read_json(server.cli(*create, *scopes))["token"]

@@ -82,9 +82,9 @@ class Settings:
         default=2, metadata=_about("Threads of one event-store query.", "count")
     )
     digest_processes: int = field(
-        default=0,
+        default=1,
         metadata=_about(
-            "Processes that digest beside the server; 0 digests in the server.", "number"
+            "Processes that help to digest while much comes in; 0 never starts one.", "number"
         ),
     )
     web_threads: int = field(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import Running, running
-from served import cli, read_json
+from serving import cli, read_json
 
 PASSWORD = "correct-horse-battery"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import time
 
 import pytest
 
@@ -120,18 +122,31 @@ def test_frames_of_a_deleted_project_end_as_invalid(tracer):
     assert tracer.tracer.spool.dead_letter_count() == 0
 
 
-def test_worker_processes_give_the_same_result(tmp_path):
+def test_floods_are_digested_by_workers_with_the_same_result(tmp_path):
+    event = {"exception": {"values": [{"type": "E", "value": "v"}]}, "extra": {"password": "p"}}
     with running(tmp_path / "data", digest_processes=1) as tracer:
-        for number in range(5):
-            tracer.send(message=f"from a worker {number}", digest=False)
-        tracer.send(
-            {"exception": {"values": [{"type": "E", "value": "v"}]}, "extra": {"password": "p"}}
-        )
-        assert outcomes(tracer) == {(tracer.project.id, "error", "stored", ""): 6}
-        assert tracer.meta.read().value("SELECT count(*) FROM issues") == 2
-        issues = tracer.api(f"/api/0/organizations/{tracer.org.slug}/issues/").json()
-        latest = tracer.api(f"/api/0/issues/{issues[0]['id']}/events/latest/").text
+        tracer.send(event)
+        assert multiprocessing.active_children() == []
+        sent = 1
+        while not multiprocessing.active_children() or sent < 200:
+            with tracer.meta.write():  # meanwhile digest waits, so that a large chunk gathers
+                for _ in range(60):
+                    tracer.send(event, digest=False)
+            tracer.digest()
+            sent += 60
+            assert sent < 3000, "no worker was ever started"
+        time.sleep(2)
+        with tracer.meta.write():
+            for _ in range(60):
+                tracer.send(event, digest=False)
+        tracer.digest()
+        sent += 60
+        assert outcomes(tracer) == {(tracer.project.id, "error", "stored", ""): sent}
+        assert tracer.meta.read().rows("SELECT event_count FROM issues") == [(sent,)]
+        issue = tracer.api(f"/api/0/organizations/{tracer.org.slug}/issues/").json()[0]
+        latest = tracer.api(f"/api/0/issues/{issue['id']}/events/latest/").text
         assert "[Filtered]" in latest
+    assert multiprocessing.active_children() == []
 
 
 def test_what_waits_at_a_stop_is_digested_after_the_next_start(tmp_path):

@@ -10,16 +10,15 @@ from typing import Any
 import pytest
 
 from harness import Running
-from served import Served, cli, login, read_json
+from serving import Server, cli, read_json, untouched
 
 PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Served]:
-    started = Served(tmp_path / "data")
-    yield started
-    started.kill()
+def server(tmp_path: Path) -> Iterator[Server]:
+    with untouched(tmp_path) as started:
+        yield started
 
 
 def set_up(tmp_path: Path, *flags: str) -> Any:
@@ -45,23 +44,23 @@ def test_visitor_may_not_listen(tracer: Running) -> None:
 
 
 def test_event_is_announced_to_open_pages_within_two_seconds(
-    tmp_path: Path, server: Served
+    tmp_path: Path, server: Server
 ) -> None:
     made = set_up(tmp_path)
-    cookie = login(server, "me@example.com", PASSWORD)
+    server.login("me@example.com", PASSWORD)
     connection = server.connect()
-    connection.request("GET", "/live/?topic=projects", headers={"Cookie": cookie})
+    connection.request("GET", "/live/?topic=projects", headers={"Cookie": server.cookie})
     answer = connection.getresponse()
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert "content-encoding" not in answer.headers
     key = made["dsn"].partition("//")[2].partition("@")[0]
-    sent = server.request(
+    status, _, _ = server.request(
         "POST",
         f"/api/{made['project_id']}/store/?sentry_key={key}",
         b'{"message": "hello"}',
         {"Content-Type": "application/json"},
     )
-    assert sent.status == 200
+    assert status == 200
     connection.sock.settimeout(2)
     line = b""
     while not line.startswith(b"data: "):
@@ -70,14 +69,15 @@ def test_event_is_announced_to_open_pages_within_two_seconds(
     connection.close()
 
 
-def test_page_that_is_closed_is_forgotten(tmp_path: Path, server: Served) -> None:
+def test_page_that_is_closed_is_forgotten(tmp_path: Path, server: Server) -> None:
     set_up(tmp_path)
-    cookie = login(server, "me@example.com", PASSWORD)
+    server.login("me@example.com", PASSWORD)
     for _ in range(20):
         connection = server.connect()
-        connection.request("GET", "/live/?topic=projects", headers={"Cookie": cookie})
+        connection.request("GET", "/live/?topic=projects", headers={"Cookie": server.cookie})
         assert connection.getresponse().readline() == b"retry: 3000\n"
         connection.close()
-    assert server.stop() == 0
-    assert "Traceback" not in server.errors
-    assert "ERROR" not in server.errors
+    server.stop()
+    assert server.exit_code == 0
+    assert "Traceback" not in server.log()
+    assert "ERROR" not in server.log()

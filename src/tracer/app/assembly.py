@@ -15,7 +15,7 @@ from tracer.app import local
 from tracer.app.founding import Founded, found
 from tracer.ingest.digest import Digest, Stores, after_each
 from tracer.ingest.intake import Intake
-from tracer.ingest.lanes import Lane, ProcessLane, ThreadLane
+from tracer.ingest.lanes import BusyLane, Lane, ProcessLane, ThreadLane
 from tracer.ingest.prepare import Workshop
 from tracer.kit import api_pages, live
 from tracer.kit.check import check
@@ -151,10 +151,11 @@ class Application:
             kind: handler for feature in self.features for kind, handler in feature.items.items()
         }
         workshop = Workshop(handlers, intake.limits, settings.max_decoded_bytes, tracer.codec)
-        lane: Lane = ThreadLane(workshop, after_each(intake.pause_s))
+        quiet = ThreadLane(workshop, after_each(intake.pause_s))
+        lane: Lane = quiet
         if settings.digest_processes:
             dictionaries = _dictionaries(tracer.meta)
-            lane = ProcessLane(workshop, dictionaries, settings.digest_processes)
+            lane = BusyLane(quiet, ProcessLane(workshop, dictionaries, settings.digest_processes))
         stores = Stores(tracer.meta, tracer.events, tracer.spool, tracer.blobs)
         digest = Digest(stores, lane, handlers, tracer.keys, intake.refusals)  # type: ignore[arg-type]
         tracer.digest = digest

@@ -238,11 +238,10 @@ def _count(batch: Batch, project_id: int, item: PreparedItem, outcome: str, reas
 
 
 def after_each(pause_s: Callable[[], float]) -> Callable[[], Any]:
-    """A `Pause` that sleeps for as long as `pause_s` says, if at all."""
+    """A `Pause` that sleeps as long as `pause_s` asks for it."""
 
     def pause() -> None:
-        delay_s = pause_s()
-        if delay_s > 0:
+        while (delay_s := pause_s()) > 0:
             time.sleep(delay_s)
 
     return pause

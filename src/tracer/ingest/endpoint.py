@@ -181,12 +181,12 @@ async def spool(call: Call, key: ProjectKey, body: bytes, head: Mapping[str, str
         "ua": headers.get(b"user-agent", b"").decode("utf-8", "replace")[:_MAX_HEADER],
     }
     tracer.keys.touch(key.key_id)
-    await tracer.spool.append(
-        NewFrame(
-            project_id=key.project_id,
-            key=call.public_key,
-            received_at=clock.now_s(),
-            head=msgspec.json.encode(noted),
-            body=body,
-        )
+    frame = NewFrame(
+        project_id=key.project_id,
+        key=call.public_key,
+        received_at=clock.now_s(),
+        head=msgspec.json.encode(noted),
+        body=body,
     )
+    with call.intake.at_rest():
+        await tracer.spool.append(frame)

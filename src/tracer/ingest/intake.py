@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tracer.errors import Invalid, TooLarge, Unavailable
@@ -21,10 +22,8 @@ _INLINE_BYTES = 1 << 20
 _INLINE_WIRE_BYTES = 256 << 10
 _RETRY_AFTER_S = 5
 
-#: Digest leaves the interpreter to requests while more than this many are open, but never for
-#: ever. At a thousand a second about eight are: this is for floods.
-_CROWD = 16
-_PAUSE_S = 0.001
+#: Digest leaves the interpreter to requests that want it, but never for more of its time than this.
+_PAUSE_S = 0.0005
 _MAX_SHARE = 0.75
 
 
@@ -38,7 +37,7 @@ class Intake:
         self.refusals = Refusals()
         self._inflight_limit = inflight_bytes
         self._inflight_bytes = 0
-        self._open = 0
+        self._busy = 0
         self._paused_s = 0.0
         self._since = time.monotonic()
         # One at a time: the decoded bytes of a large body are the most memory that intake takes.
@@ -50,11 +49,11 @@ class Intake:
 
     def enter(self) -> None:
         """A request begins."""
-        self._open += 1
+        self._busy += 1
 
     def leave(self, received_bytes: int) -> None:
         """A request ended that held `received_bytes`."""
-        self._open -= 1
+        self._busy -= 1
         self._inflight_bytes -= received_bytes
 
     def hold(self, more_bytes: int) -> None:
@@ -63,9 +62,18 @@ class Intake:
         if self._inflight_bytes > self._inflight_limit:
             raise Unavailable("too many bytes in flight", retry_after_s=_RETRY_AFTER_S)
 
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """The request waits for the disk: meanwhile it does not want the interpreter."""
+        self._busy -= 1
+        try:
+            yield
+        finally:
+            self._busy += 1
+
     def pause_s(self) -> float:
         """Seconds that digest should let requests go first; bounded to a share of its time."""
-        if self._open <= _CROWD:
+        if self._busy <= 0:
             return 0.0
         now = time.monotonic()
         if now - self._since > 1.0:

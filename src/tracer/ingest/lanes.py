@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,12 +15,17 @@ from tracer.ingest.prepare import (
     failed,
     prepare_frame,
     prepare_in_worker,
+    ready,
     start_worker,
 )
 from tracer.protocol.scrub import ScrubRules
 from tracer.storage.spool import Frame
 
 Rules = Mapping[int, ScrubRules]
+
+#: A chunk of so many frames is worth a worker: at a batch each quarter second, some 150 events/s.
+BUSY_FRAMES = 40
+KEEP_WORKERS_S = 60.0
 
 
 class Job(Protocol):
@@ -32,7 +38,8 @@ class Job(Protocol):
 class Lane(Protocol):
     """Prepares chunks of frames. `depth` chunks are worth having under way at once."""
 
-    depth: int
+    @property
+    def depth(self) -> int: ...
 
     def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
         """Begin a chunk."""
@@ -93,34 +100,78 @@ class ProcessLane:
         self._workshop = workshop
         self._dictionaries = dictionaries
         self._processes = processes
-        self._pool = self._open()
+        self._pool: ProcessPoolExecutor | None = None
+        self._first: Future[bool] | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a worker is ready. Asking for the first time starts one."""
+        if self._first is None:
+            self._first = self._open().submit(ready)
+        return self._first.done() and self._first.exception() is None
 
     def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
         return _ProcessJob(self, frames, rules)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """End the workers; they are started again when they are needed."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._first = None
 
     def start(self, frames: Sequence[Frame], rules: Rules) -> Future[list[PreparedFrame]]:
         """Hand a chunk to the pool, on a new pool if a worker died since the last call."""
         try:
-            return self._pool.submit(prepare_in_worker, frames, rules)
+            return self._open().submit(prepare_in_worker, frames, rules)
         except BrokenProcessPool:
-            self._pool.shutdown(wait=False)
-            self._pool = self._open()
-            return self._pool.submit(prepare_in_worker, frames, rules)
+            self.close()
+            return self._open().submit(prepare_in_worker, frames, rules)
 
     def _open(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._processes,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=start_worker,
-            initargs=(
-                self._workshop.handlers,
-                self._workshop.max_decoded_bytes,
-                self._dictionaries,
-            ),
-        )
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._processes,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=start_worker,
+                initargs=(
+                    self._workshop.handlers,
+                    self._workshop.max_decoded_bytes,
+                    self._dictionaries,
+                ),
+            )
+        return self._pool
+
+
+class BusyLane:
+    """In this thread as long as little comes in; in worker processes when they have enough to do.
+
+    Workers end again after a while without need, so that a quiet server is one small process.
+    """
+
+    def __init__(self, quiet: ThreadLane, busy: ProcessLane) -> None:
+        self._quiet = quiet
+        self._busy = busy
+        self._needed_at = 0.0
+
+    @property
+    def depth(self) -> int:
+        """As many as the lane in use takes."""
+        return self._busy.depth if self._needed_at else self._quiet.depth
+
+    def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
+        now = time.monotonic()
+        if len(frames) >= BUSY_FRAMES:
+            self._needed_at = now
+        elif self._needed_at and now - self._needed_at > KEEP_WORKERS_S:
+            self._needed_at = 0.0
+            self._busy.close()
+        if self._needed_at and self._busy.is_up:
+            return self._busy.submit(frames, rules)
+        return self._quiet.submit(frames, rules)
+
+    def close(self) -> None:
+        """End worker processes."""
+        self._busy.close()
 
 
 class _ProcessJob:

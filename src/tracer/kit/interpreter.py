@@ -8,7 +8,7 @@ import gc
 import sys
 
 #: A request takes the interpreter several times; each time it may wait this long for digest.
-SWITCH_S = 0.0005
+SWITCH_S = 0.0002
 #: Digest makes and drops whole trees of plain data: looking for cycles among them is in vain.
 GC_THRESHOLDS = (20_000, 20, 50)
 #: Memory pools of glibc's malloc; each thread's own would keep what its largest query took.

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 routes = Routes()
 
 EVENTS_PER_PAGE = 50
+#: Queries of the page on all stores, and those among them on the event store.
+QUERY_BUDGET = 14
+EVENT_QUERY_BUDGET = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,7 @@ def attachment(req: Req, found: Attachment) -> render.Response:
 
 
 def _answer(req: Req, issue: Issue, which: str) -> render.Response:
-    row = _row(req, issue, which)
-    shown = _shown(req, issue, row)
+    shown, about = load(req, issue, which)
     part = {
         "stack": "issues/_stack.html",
         "breadcrumbs": "issues/_breadcrumbs.html",
@@ -154,8 +156,13 @@ def _answer(req: Req, issue: Issue, which: str) -> render.Response:
         part=part,
         issue=issue,
         shown=shown,
-        facts=facts(req, issue),
+        facts=about,
     )
+
+
+def load(req: Req, issue: Issue, which: str) -> tuple[Shown, IssueFacts]:
+    """All that the page shows, within its query budget. NotFound without such an event."""
+    return _shown(req, issue, _row(req, issue, which)), facts(req, issue)
 
 
 def _row(req: Req, issue: Issue, which: str) -> EventRow:

@@ -25,6 +25,7 @@ from tracer.storage.events.store import Row, Sql
 from tracer.storage.tables import Table
 
 TIMEOUT_S = 10.0
+APPEND_ROWS = 16
 
 
 class _Local(threading.local):
@@ -182,14 +183,14 @@ def _append(writer: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Row]
     at = next((i for i, column in enumerate(columns) if column.type == "VARIANT"), None)
     if at is None:
         with writer.appender(table.name, columns=names) as appender:
-            appender.append_rows(rows)
+            _append_rows(appender, rows)
         return
     types = ["VARCHAR" if column.type == "VARIANT" else column.type for column in columns]
     staged = ", ".join(f"{name} {type_}" for name, type_ in zip(names, types, strict=True))
     writer.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table.name}_staged ({staged})")
     encode = msgspec.json.encode
     with writer.appender(f"{table.name}_staged") as appender:
-        appender.append_rows([(*r[:at], encode(r[at]).decode(), *r[at + 1 :]) for r in rows])
+        _append_rows(appender, [(*r[:at], encode(r[at]).decode(), *r[at + 1 :]) for r in rows])
     variant = names[at]
     writer.execute(
         f"""
@@ -199,6 +200,12 @@ def _append(writer: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Row]
         """
     )
     writer.execute(f"TRUNCATE {table.name}_staged")
+
+
+def _append_rows(appender: Any, rows: Sequence[Row]) -> None:
+    # The appender keeps the interpreter for a whole call: requests would wait for a long one.
+    for start in range(0, len(rows), APPEND_ROWS):
+        appender.append_rows(rows[start : start + APPEND_ROWS])
 
 
 def _delete(writer: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, Any]) -> int:

@@ -2,104 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tracer.cli.demo.frames import app_frame, system_frame
-from tracer.cli.demo.world import Fields, Release, Scene, Service, Story, exception
-
-_SITE = "/srv/shop/lib/python3.13/site-packages/"
-_MODULES = {
-    "django": "5.2.4",
-    "celery": "5.5.3",
-    "gunicorn": "23.0.0",
-    "pillow": "11.3.0",
-    "psycopg": "3.2.9",
-    "redis": "6.2.0",
-    "requests": "2.32.4",
-    "sentry-sdk": "2.75.0",
-    "urllib3": "2.5.0",
-}
-
-
-def _fields(at: Scene) -> Fields:
-    zone = at.random.choice(("a", "b"))
-    return {
-        "server_name": f"web-{zone}{at.random.randint(1, 3)}",
-        "user": at.person.user,
-        "tags": {"customer.tier": at.person.tier, "zone": f"eu-1{zone}"},
-        "modules": _MODULES,
-        "contexts": {
-            "runtime": {"name": "CPython", "version": "3.13.5", "build": "main, Jun 2025"},
-            "trace": {
-                "trace_id": at.hex(32),
-                "span_id": at.hex(16),
-                "op": "http.server",
-                "status": "internal_error",
-            },
-        },
-        "extra": {"sys.argv": ["gunicorn", "shop.wsgi", "--workers", "4"]},
-        "sdk": {
-            "name": "sentry.python.django",
-            "version": "2.75.0",
-            "integrations": ["django", "celery", "logging", "redis", "stdlib"],
-            "packages": [{"name": "pypi:sentry-sdk", "version": "2.75.0"}],
-        },
-    }
-
-
-SERVICE = Service(
-    "backend",
-    "python",
-    (
-        Release("shop-backend@4.9.2", 30),
-        Release("shop-backend@4.10.0", 11.2),
-        Release("shop-backend@4.11.0", 7.4),
-        Release("shop-backend@4.12.0", 3.9),
-        Release("shop-backend@4.12.1", 1.3),
-    ),
-    _fields,
+from tracer.cli.demo.stories.backend_service import (
+    SERVICE,
+    django,
+    frame,
+    library,
+    query,
+    request,
 )
-
-
-def _frame(file: str, needle: str, function: str, **variables: Any) -> Fields:
-    module = file.removesuffix(".py").replace("/", ".")
-    return app_frame(file, needle, function, root="/srv/shop/", module=module, vars=variables)
-
-
-def _library(file: str, function: str, lineno: int) -> Fields:
-    module = file.removesuffix(".py").replace("/", ".")
-    return system_frame(file, function, lineno, module=module, abs_path=_SITE + file)
-
-
-def _django() -> list[Fields]:
-    return [
-        _library("django/core/handlers/exception.py", "inner", 55),
-        _library("django/core/handlers/base.py", "_get_response", 197),
-        _library("django/contrib/auth/decorators.py", "_wrapper_view", 59),
-    ]
-
-
-def _request(at: Scene, method: str, path: str, **rest: Any) -> Fields:
-    headers = {
-        "Host": "shop.example.com",
-        "User-Agent": at.browser.agent,
-        "Accept-Language": f"{at.person.locale},en;q=0.7",
-        "Authorization": f"Bearer {at.hex(40)}",
-        "X-Request-Id": at.hex(24),
-        "Referer": "https://shop.example.com/cart",
-    }
-    return {
-        "url": f"https://shop.example.com{path}",
-        "method": method,
-        "headers": headers,
-        "cookies": {"sessionid": at.hex(32), "currency": "EUR"},
-        "env": {"REMOTE_ADDR": at.person.address, "SERVER_NAME": "shop.example.com"},
-        **rest,
-    }
-
-
-def _query(at: Scene, before_s: float, text: str) -> Fields:
-    return at.crumb(before_s, "query", text, kind="query")
+from tracer.cli.demo.world import Fields, Scene, Story, exception
 
 
 def _order(at: Scene) -> int:
@@ -108,62 +19,11 @@ def _order(at: Scene) -> int:
 
 def _gateway_timeout(at: Scene) -> Fields:
     order, total = _order(at), f"{at.random.randint(900, 48_000) / 100:.2f}"
-    card = f"<Card token='tok_{at.hex(12)}' last4='{at.random.randint(1000, 9999)}'>"
     post = "https://payments.internal:8443/charges"
-    pool = "HTTPSConnectionPool(host='payments.internal', port=8443)"
-    handled = {"type": "chained", "handled": False, "source": "__cause__"}
-    client = _frame(
-        "shop/payments/client.py", "answer = self.http.post(", "charge",
-        card=card, amount=f"Decimal('{total}')", reference=order,
-        body={"amount": total, "reference": order, "card": f"tok_{at.hex(12)}"},
-        headers={"Authorization": f"Bearer sk_live_{at.hex(24)}"},
-    )  # fmt: skip
-    raising = _frame(
-        "shop/payments/client.py", 'raise GatewayUnavailable("payments', "charge",
-        card=card, amount=f"Decimal('{total}')", reference=order,
-    )  # fmt: skip
-    calling = _frame(
-        "shop/checkout/views.py", "receipt = gateway.charge(", "confirm",
-        card=card, total=f"Decimal('{total}')", cart=f"<Cart {order}: 3 lines>",
-    )  # fmt: skip
-    view = _frame(
-        "shop/checkout/views.py", 'raise CheckoutError(f"order', "confirm",
-        request=f"<WSGIRequest: POST '/checkout/confirm?step=3&order={order}'>",
-        cart=f"<Cart {order}: 3 lines>", total=f"Decimal('{total}')", card=card,
-        form="<PaymentForm bound=True, valid=True, fields=(card;name;country;terms)>",
-    )  # fmt: skip
     return {
         "transaction": "/checkout/confirm",
-        "exception": {
-            "values": [
-                exception(
-                    "ConnectTimeout",
-                    f"{pool}: Max retries exceeded with url: /charges (connect timeout=4)",
-                    [
-                        client,
-                        _library("requests/sessions.py", "post", 637),
-                        _library("requests/adapters.py", "send", 665),
-                    ],
-                    {**handled, "exception_id": 2, "parent_id": 1},
-                    module="requests.exceptions",
-                ),
-                exception(
-                    "GatewayUnavailable",
-                    "payments did not answer",
-                    [calling, raising],
-                    {**handled, "exception_id": 1, "parent_id": 0},
-                    module="shop.payments.client",
-                ),
-                exception(
-                    "CheckoutError",
-                    f"order {order} could not be paid",
-                    [*_django(), view],
-                    {"type": "django", "handled": False, "exception_id": 0},
-                    module="shop.checkout.errors",
-                ),
-            ]
-        },
-        "request": _request(
+        "exception": {"values": _gateway_chain(at, order, total)},
+        "request": request(
             at, "POST", "/checkout/confirm", query_string=f"step=3&order={order}",
             data={
                 "name": at.person.name,
@@ -175,8 +35,8 @@ def _gateway_timeout(at: Scene) -> Fields:
         ),
         "breadcrumbs": [
             at.crumb(9.2, "auth", f"signed in as {at.person.email}", level="info"),
-            _query(at, 4.9, "SELECT * FROM cart WHERE customer_id = %s"),
-            _query(at, 4.7, "SELECT * FROM cart_line WHERE cart_id = %s"),
+            query(at, 4.9, "SELECT * FROM cart WHERE customer_id = %s"),
+            query(at, 4.7, "SELECT * FROM cart_line WHERE cart_id = %s"),
             at.crumb(4.4, "shop.checkout", f"total is {total} EUR", level="info"),
             at.crumb(
                 0.2, "httplib", kind="http",
@@ -187,9 +47,67 @@ def _gateway_timeout(at: Scene) -> Fields:
     }  # fmt: skip
 
 
+def _gateway_chain(at: Scene, order: int, total: str) -> list[Fields]:
+    card = f"<Card token='tok_{at.hex(12)}' last4='{at.random.randint(1000, 9999)}'>"
+    amount, cart = f"Decimal('{total}')", f"<Cart {order}: 3 lines>"
+    connect = frame(
+        "shop/payments/client.py", "answer = self.http.post(", "charge",
+        card=card, amount=amount, reference=order,
+        body={"amount": total, "reference": order, "card": f"tok_{at.hex(12)}"},
+        headers={"Authorization": f"Bearer sk_live_{at.hex(24)}"},
+    )  # fmt: skip
+    give_up = frame(
+        "shop/payments/client.py", 'raise GatewayUnavailable("payments', "charge",
+        card=card, amount=amount, reference=order,
+    )  # fmt: skip
+    call = frame(
+        "shop/checkout/views.py", "receipt = gateway.charge(", "confirm",
+        card=card, total=amount, cart=cart,
+    )  # fmt: skip
+    view = frame(
+        "shop/checkout/views.py", 'raise CheckoutError(f"order', "confirm",
+        request=f"<WSGIRequest: POST '/checkout/confirm?step=3&order={order}'>",
+        cart=cart, total=amount, card=card,
+        form="<PaymentForm bound=True, valid=True, fields=(card;name;country;terms)>",
+    )  # fmt: skip
+    pool = "HTTPSConnectionPool(host='payments.internal', port=8443)"
+    requests = [
+        library("requests/sessions.py", "post", 637),
+        library("requests/adapters.py", "send", 665),
+    ]
+    return [
+        _link(
+            "requests.exceptions", "ConnectTimeout",
+            f"{pool}: Max retries exceeded with url: /charges (connect timeout=4)",
+            [connect, *requests], 2,
+        ),
+        _link(
+            "shop.payments.client", "GatewayUnavailable", "payments did not answer",
+            [call, give_up], 1,
+        ),
+        exception(
+            "CheckoutError", f"order {order} could not be paid", [*django(), view],
+            {"type": "django", "handled": False, "exception_id": 0},
+            module="shop.checkout.errors",
+        ),
+    ]  # fmt: skip
+
+
+def _link(module: str, type_: str, value: str, frames: list[Fields], place: int) -> Fields:
+    """A cause in a chain of exceptions, `place` steps below the one that was thrown."""
+    mechanism = {
+        "type": "chained",
+        "handled": False,
+        "source": "__cause__",
+        "exception_id": place,
+        "parent_id": place - 1,
+    }
+    return exception(type_, value, frames, mechanism, module=module)
+
+
 def _no_zone(at: Scene) -> Fields:
     country = at.random.choice(("IS", "MT", "LI", "CY"))
-    shipping = _frame(
+    shipping = frame(
         "shop/checkout/pricing.py", 'zone = rates[country]["shipping_zone"]', "shipping",
         country=country, goods="Decimal('31.80')",
         rates={country: {"base": "4.90", "per_kilo": "1.10"}, "DE": {"shipping_zone": "EU-1"}},
@@ -201,24 +119,24 @@ def _no_zone(at: Scene) -> Fields:
                 exception(
                     "KeyError", "'shipping_zone'",
                     [
-                        *_django(),
-                        _frame("shop/checkout/views.py", "total = pricing.total(", "confirm"),
-                        _frame("shop/checkout/pricing.py", "return goods + shipping(", "total"),
+                        *django(),
+                        frame("shop/checkout/views.py", "total = pricing.total(", "confirm"),
+                        frame("shop/checkout/pricing.py", "return goods + shipping(", "total"),
                         shipping,
                     ],
                     {"type": "django", "handled": False},
                 )
             ]
         },
-        "request": _request(at, "POST", "/checkout/confirm", data={"country": country}),
+        "request": request(at, "POST", "/checkout/confirm", data={"country": country}),
         "tags": {"country": country},
-        "breadcrumbs": [_query(at, 0.4, "SELECT * FROM shipping_zone WHERE warehouse = %s")],
+        "breadcrumbs": [query(at, 0.4, "SELECT * FROM shipping_zone WHERE warehouse = %s")],
     }  # fmt: skip
 
 
 def _coupon(at: Scene) -> Fields:
     code = at.random.choice(("SUMMER10", "WELCOME", "VIP-2025", "summer 10", "xmas"))
-    apply = _frame(
+    apply = frame(
         "shop/checkout/views.py", "cart.discount = coupon.amount_for", "apply_coupon",
         coupon=None, cart=f"<Cart {_order(at)}: 2 lines>",
     )  # fmt: skip
@@ -228,18 +146,18 @@ def _coupon(at: Scene) -> Fields:
             "values": [
                 exception(
                     "AttributeError", "'NoneType' object has no attribute 'amount_for'",
-                    [*_django(), apply], {"type": "django", "handled": False},
+                    [*django(), apply], {"type": "django", "handled": False},
                 )
             ]
         },
-        "request": _request(at, "POST", "/cart/coupon", data={"code": code}),
-        "breadcrumbs": [_query(at, 0.1, "SELECT * FROM coupon WHERE code = %s LIMIT 1")],
+        "request": request(at, "POST", "/cart/coupon", data={"code": code}),
+        "breadcrumbs": [query(at, 0.1, "SELECT * FROM coupon WHERE code = %s LIMIT 1")],
     }  # fmt: skip
 
 
 def _no_offer(at: Scene) -> Fields:
     text = at.random.choice(("lamp", "desk l", "chair", "ru", "shel"))
-    rank = _frame(
+    rank = frame(
         "shop/catalog/search.py", "return (not stock.has(product), offer.price", "rank",
         product=f"<Product {at.random.randint(100, 900)}: Floor lamp>", offer=None,
     )  # fmt: skip
@@ -250,8 +168,8 @@ def _no_offer(at: Scene) -> Fields:
                 exception(
                     "AttributeError", "'NoneType' object has no attribute 'price'",
                     [
-                        *_django(),
-                        _frame(
+                        *django(),
+                        frame(
                             "shop/catalog/search.py", "ranked = sorted(found", "suggest",
                             text=text, limit=8,
                         ),
@@ -261,7 +179,7 @@ def _no_offer(at: Scene) -> Fields:
                 )
             ]
         },
-        "request": _request(at, "GET", "/search/suggest", query_string=[["q", text]]),
+        "request": request(at, "GET", "/search/suggest", query_string=[["q", text]]),
     }  # fmt: skip
 
 
@@ -271,7 +189,7 @@ def _duplicate_order(at: Scene) -> Fields:
         'duplicate key value violates unique constraint "orders_order_number_key"\n'
         f"DETAIL:  Key (number)=({order}) already exists.\n"
     )
-    create = _frame(
+    create = frame(
         "shop/orders/models.py", "order = self.create(", "create_from",
         number=order, receipt={"id": f"rc_{at.hex(10)}", "api_key": at.hex(24)},
         dsn="postgresql://shop:hunter2@db.internal:5432/shop",
@@ -282,31 +200,31 @@ def _duplicate_order(at: Scene) -> Fields:
             "values": [
                 exception(
                     "UniqueViolation", value,
-                    [_library("django/db/backends/utils.py", "_execute", 105)],
+                    [library("django/db/backends/utils.py", "_execute", 105)],
                     {"type": "chained", "handled": False}, module="psycopg.errors",
                 ),
                 exception(
                     "IntegrityError", value,
                     [
-                        *_django(),
-                        _frame(
+                        *django(),
+                        frame(
                             "shop/checkout/views.py", "order = Order.objects.create_from",
                             "confirm",
                         ),
                         create,
-                        _library("django/db/models/query.py", "create", 679),
-                        _library("django/db/utils.py", "__exit__", 91),
+                        library("django/db/models/query.py", "create", 679),
+                        library("django/db/utils.py", "__exit__", 91),
                     ],
                     {"type": "django", "handled": False}, module="django.db.utils",
                 ),
             ]
         },
-        "request": _request(at, "POST", "/checkout/confirm"),
+        "request": request(at, "POST", "/checkout/confirm"),
     }  # fmt: skip
 
 
 def _too_many_attempts(at: Scene) -> Fields:
-    sign_in = _frame(
+    sign_in = frame(
         "shop/accounts/auth.py", "raise PermissionDenied(", "sign_in",
         email=at.person.email, password=at.hex(12), request="<WSGIRequest: POST '/login'>",
     )  # fmt: skip
@@ -317,11 +235,11 @@ def _too_many_attempts(at: Scene) -> Fields:
             "values": [
                 exception(
                     "PermissionDenied", f"too many attempts for {at.person.email}",
-                    [*_django(), sign_in], {"type": "generic", "handled": True},
+                    [*django(), sign_in], {"type": "generic", "handled": True},
                 )
             ]
         },
-        "request": _request(
+        "request": request(
             at, "POST", "/login", data={"email": at.person.email, "password": at.hex(10)}
         ),
     }  # fmt: skip
@@ -350,7 +268,7 @@ def _low_stock(at: Scene) -> Fields:
 
 
 def _deep_category(at: Scene) -> Fields:
-    again = _frame(
+    again = frame(
         "shop/catalog/search.py", "return breadcrumb(category.parent", "breadcrumb",
         category="<Category: Outlet>", path="('Outlet', 'Sale', 'Outlet', 'Sale', …)",
     )  # fmt: skip
@@ -360,17 +278,17 @@ def _deep_category(at: Scene) -> Fields:
         "exception": {
             "values": [
                 exception(
-                    "RecursionError", value, [*_django(), *[again] * 60],
+                    "RecursionError", value, [*django(), *[again] * 60],
                     {"type": "django", "handled": False},
                 )
             ]
         },
-        "request": _request(at, "GET", "/category/outlet"),
+        "request": request(at, "GET", "/category/outlet"),
     }  # fmt: skip
 
 
 def _bad_address(at: Scene) -> Fields:
-    where = _frame(
+    where = frame(
         "shop/reports/export.py", 'writer.writerow([order.number', "nightly",
         address={"street": "Main Street 1", "city": "Leeds"}, order=f"<Order {_order(at)}>",
         orders="<QuerySet [" + ", ".join(f"<Order {40_000 + n}>" for n in range(180)) + "]>",
@@ -382,12 +300,13 @@ def _bad_address(at: Scene) -> Fields:
             "values": [
                 exception(
                     "KeyError", "'postcode'",
-                    [_library("celery/app/trace.py", "trace_task", 453), where],
+                    [library("celery/app/trace.py", "trace_task", 453), where],
                     {"type": "celery", "handled": False},
                 )
             ]
         },
-        "extra": {"rows": {"written": at.random.randint(40, 900)}, "log": "row written\n" * 1500},
+        "tags": {"sql": "SELECT " + ", ".join(f"o.column_{n}" for n in range(60))},
+        "extra": {"rows": {"written": at.random.randint(40, 900)}, "log": "row written\n" * 200},
     }  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """Replays recorded requests of real clients and notes what came of each.
 
-    PYTHONPATH=tests python -m wire.replay      # rewrites golden.json after a wanted change
+PYTHONPATH=tests python -m wire.replay      # rewrites golden.json after a wanted change
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ def server(folder: Path) -> Iterator[Running]:
                 tx.execute("UPDATE projects SET slug = 'py' WHERE id = 1")
                 for slug in list(_PROJECTS.values())[1:]:
                     actions.create_project(tx, tracer.org.id, slug, slug, "other")
+                # Events quote their DSN: known keys make the results the same each time.
+                tx.execute("UPDATE project_keys SET public_key = printf('%032x', project_id)")
+            tracer.tracer.keys.refresh(tracer.meta.read())
             yield tracer
     finally:
         clock.set_clock(None)
@@ -75,7 +79,8 @@ def _project_id(entry: dict[str, Any]) -> int:
     parts = entry["path"].split("/")
     if parts[1:2] == ["api"] and parts[2].isdigit() and int(parts[2]) in _PROJECTS:
         return int(parts[2])
-    dsn = (entry.get("envelope_headers") or {}).get("dsn", "/4")
+    in_query = re.search(r"dsn=[^&]*/(\d+)", entry["path"])
+    dsn = in_query[1] if in_query else (entry.get("envelope_headers") or {}).get("dsn", "4")
     return int(dsn.rpartition("/")[2])
 
 

@@ -12,6 +12,8 @@ import pytest
 from harness import Running
 from wire.replay import ENTRIES, GOLDEN, replay, server
 
+#: Where the recording server answered otherwise on purpose (a rate limit) or for want of the page.
+MEANT = {"node-sentry/040": 200, "browser-sentry/047": 200}
 #: Requests of sentry-cli for features that are not there yet are answered 404, with a reason.
 NOT_YET = ("/repos/", "/releases/", "/chunk-upload/", "/assemble/", "/monitors/", "dataset=logs")
 
@@ -42,7 +44,7 @@ def test_recorded_request_is_answered_as_its_client_expects(id_, replayed):
     if any(part in entry["path"] for part in NOT_YET):
         assert status == 404
     else:
-        assert status == entry["capture_response"]["status"]
+        assert status == MEANT.get(id_, entry["capture_response"]["status"])
 
 
 @pytest.mark.parametrize("id_", [i for i, entry in ENTRIES.items() if entry["items"]])

@@ -1,9 +1,7 @@
 """One page of an issue list: which issues, in which order, whose counts. Never writes.
 
-Two plans, the smaller side first. *By source*: a condition that few issues meet (a text, a tag,
-a release) yields their ids, which are sorted. *By walk*: issues are read in the list's order from
-one index range per project and status, and conditions are tried on each; a walk gives up after
-WINDOW issues and says so, and the next page goes on from there.
+The smaller side first: a condition that few issues meet yields ids, which are sorted; else issues
+are walked in the list's order and tried, and a walk that gives up after WINDOW issues says so.
 """
 
 # ruff: noqa: S608 - only this package's own constants and numbers are put into SQL

@@ -14,7 +14,7 @@ serve: $(VENV)/.installed
 	$(BIN)/tracer serve $(ARGS)
 
 test: $(VENV)/.tests tests/e2e/js/node_modules/.installed check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 	packaging/check_wheel.sh
 
 check: $(VENV)/.tests
@@ -24,7 +24,7 @@ check: $(VENV)/.tests
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.tests tests/loadgen/build/sload
-	$(BIN)/python -m bench $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 fmt: $(VENV)/.tests
 	$(BIN)/ruff check --fix src tests packaging

@@ -272,8 +272,7 @@ def test_comments_are_their_authors(tracer: Running) -> None:
             method, f"{path}{note['id']}/", json={"text": "x"}, headers=stranger
         )
         assert refused.status_code == 403
-    older = path.replace("comments", "notes")
-    assert tracer.api(f"{older}{note['id']}/", "DELETE").status_code == 204
+    assert tracer.api(f"{path}{note['id']}/", "DELETE").status_code == 204
     assert tracer.api(path).json() == []
     assert tracer.api(f"{path}{note['id']}/", "DELETE").status_code == 404
 

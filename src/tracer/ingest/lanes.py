@@ -26,6 +26,7 @@ Rules = Mapping[int, ScrubRules]
 #: A chunk of so many frames is worth a worker: at a batch each quarter second, some 150 events/s.
 BUSY_FRAMES = 40
 KEEP_WORKERS_S = 60.0
+PIECE_FRAMES = 20
 
 
 class Job(Protocol):
@@ -177,20 +178,24 @@ class BusyLane:
 class _ProcessJob:
     def __init__(self, lane: ProcessLane, frames: Sequence[Frame], rules: Rules) -> None:
         self._lane = lane
-        self._frames = frames
         self._rules = rules
-        self._future = lane.start(frames, rules)
+        # A result is unpickled in one go that keeps the interpreter: requests wait for a long one.
+        pieces = [frames[at : at + PIECE_FRAMES] for at in range(0, len(frames), PIECE_FRAMES)]
+        self._pieces = [(piece, lane.start(piece, rules)) for piece in pieces]
 
     def result(self) -> list[PreparedFrame]:
-        try:
-            return self._future.result()
-        except BrokenProcessPool:
-            return self._one_by_one()
-
-    def _one_by_one(self) -> list[PreparedFrame]:
-        # Some frame of some chunk killed the worker: alone in a chunk, the guilty one shows itself.
         prepared: list[PreparedFrame] = []
-        for frame in self._frames:
+        for piece, future in self._pieces:
+            try:
+                prepared += future.result()
+            except BrokenProcessPool:
+                prepared += self._one_by_one(piece)
+        return prepared
+
+    def _one_by_one(self, frames: Sequence[Frame]) -> list[PreparedFrame]:
+        # Some frame killed the worker: alone, the guilty one shows itself.
+        prepared: list[PreparedFrame] = []
+        for frame in frames:
             try:
                 prepared += self._lane.start([frame], self._rules).result()
             except BrokenProcessPool:

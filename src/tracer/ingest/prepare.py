@@ -5,11 +5,11 @@ Runs in the digest thread or in a worker process; everything passed in and out c
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import signal
 import threading
-import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -171,7 +171,7 @@ def start_worker(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Whoever waits for an acknowledgement goes first.
     os.nice(_NICE)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_server, daemon=True).start()
     _workshop = Workshop(handlers, Limits(), max_decoded_bytes, Codec(dictionaries))
 
 
@@ -180,11 +180,12 @@ def ready() -> bool:
     return _workshop is not None
 
 
-def _end_with(parent: int) -> None:
+def _end_with_server() -> None:
     """A server that was killed closes nothing: its workers must notice themselves."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os._exit(1)
 
 
 def prepare_in_worker(

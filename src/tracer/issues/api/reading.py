@@ -88,11 +88,6 @@ def issue_routes(
         routes.add(method, ISSUE_OF_ORGANIZATION + path, can=can, load=load_at, doc=doc)(
             of_organization
         )
-        if path.startswith("comments/"):
-            # The older name of comments; in the document they stand once.
-            for prefix in (ISSUE, ISSUE_OF_ORGANIZATION):
-                older = prefix + path.replace("comments/", "notes/")
-                routes.add(method, older, can=can, load=load_at)(handler)
         return handler
 
     return declare

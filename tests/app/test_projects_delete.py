@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tracer.storage.tables import EVENTS, PAYLOADS
 
 from harness import Running
 from tracer.projects.model import Project
+from tracer.storage.tables import EVENTS, PAYLOADS
 
 
 @pytest.fixture

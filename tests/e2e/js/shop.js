@@ -8,7 +8,6 @@ Sentry.init({
   tunnel: asked.get("tunnel") ?? undefined,
   release: "shop-web@3.0.0",
   environment: "testing",
-  integrations: [Sentry.browserTracingIntegration()],
   tracesSampleRate: 1,
 });
 Sentry.setTag("customer_tier", "bronze");
@@ -23,5 +22,9 @@ document.querySelector("#promise").addEventListener("click", () => {
 });
 document.querySelector("#feedback").addEventListener("click", () => {
   Sentry.captureFeedback({ message: "The button is broken", name: "Joan", email: "joan@example.com" });
+});
+document.querySelector("#pay").addEventListener("click", () => {
+  Sentry.startSpan({ name: "pay", op: "task" }, () => {});
+  Sentry.flush();
 });
 window.ready = true;

@@ -1,6 +1,6 @@
 """Measure, and write docs/benchmarks.md.
 
-make bench                          everything (about 25 minutes)
+make bench                          everything (about 13 minutes)
 make bench ARGS="digest --quick"    one section, once, printed and not written
 """
 
@@ -22,7 +22,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 def sections(quick: bool) -> dict[str, Callable[[], Any]]:
     runs = 1 if quick else 3
-    seconds = 8 if quick else 20
+    seconds = 5 if quick else 10
     return {
         "acknowledged_500": lambda: measures.acknowledged(500, seconds, runs),
         "acknowledged_1000": lambda: measures.acknowledged(1000, seconds, runs),

@@ -74,8 +74,10 @@ def test_rejected_promise_arrives_through_the_tunnel_only(server: Server, shop: 
     page = shop(tunnel=f"{server.url}/tunnel")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.click("#promise")
+    with page.expect_request(f"{server.url}/tunnel"):
+        page.click("#promise")
     assert newest(server, "paying took too long")["platform"] == "javascript"
+    page.wait_for_timeout(100)
     sent = [url for url in asked if url.startswith(server.url)]
     assert set(sent) == {f"{server.url}/tunnel"}
 

@@ -99,8 +99,8 @@ def test_every_acknowledged_event_is_there_exactly_once_after_20_kills():
             acknowledged += [id_ for thread in threads for id_ in thread.acknowledged]
             server.start()
         server.settle(len(acknowledged))
-        counted = server.stored()
         server.stop()
+        counted = server.stored()
         ids = stored_ids(server.data)
     assert len(acknowledged) > KILLS * 10
     assert set(acknowledged) - set(ids) == set()

@@ -121,8 +121,7 @@ def list_project_events(req: Req, project: Project) -> Response:
     ),
 )
 def project_event(req: Req, at: EventAt) -> Response:
-    event = _find(req, at)
-    issue_id = queries.issue_id_of(req.tracer, event)
+    event, issue_id = _find(req, at)
     return json(event_detail(event, issue_id, queries.payload(req.tracer, event)))
 
 
@@ -139,17 +138,20 @@ def project_event(req: Req, at: EventAt) -> Response:
     ),
 )
 def project_event_json(req: Req, at: EventAt) -> Response:
-    data = queries.payload(req.tracer, _find(req, at))
+    event, _ = _find(req, at)
+    data = queries.payload(req.tracer, event)
     if data is None:
         raise NotFound("The event's payload is no longer kept.")
     return json(data)
 
 
-def _find(req: Req, at: EventAt) -> EventRow:
+def _find(req: Req, at: EventAt) -> tuple[EventRow, int]:
+    """The event and its issue. One whose issue is not committed yet, or deleted, is not there."""
     event = queries.find_project_event(req.tracer, at.project.id, at.event_id)
-    if event is None:
+    issue_id = queries.issue_id_of(req.tracer, event) if event is not None else None
+    if event is None or issue_id is None:
         raise NotFound("The project has no such event.")
-    return event
+    return event, issue_id
 
 
 def _page(
@@ -157,6 +159,10 @@ def _page(
 ) -> Response:
     next_ = encode_cursor(cursor) if cursor else None
     return json(
-        [event_summary(event, issue_ids.get(event.group_hash)) for event in events],
+        [
+            event_summary(event, issue_ids[event.group_hash])
+            for event in events
+            if event.group_hash in issue_ids
+        ],
         headers=link_header(req, previous=None, next=next_),
     )

@@ -51,9 +51,8 @@ $(VENV)/.tests: pyproject.toml $(VENV)/.installed
 	@[ -x /usr/bin/chromium ] || ($(APT) update -qq && $(APT) install -y -qq chromium)
 	@touch $@
 
-tests/e2e/js/node_modules/.installed: tests/e2e/js/package.json tests/e2e/js/package-lock.json
-	@command -v npm >/dev/null || ($(APT) update -qq && $(APT) install -y -qq nodejs npm)
-	cd tests/e2e/js && npm ci --silent --no-audit --no-fund
+tests/e2e/js/node_modules/.installed: tests/e2e/js/package.json tests/e2e/js/package-lock.json $(VENV)/.tests
+	cd tests/e2e/js && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund
 	@touch $@
 
 tests/loadgen/build/sload: tests/loadgen/sload.c

@@ -14,7 +14,8 @@ from serving import ORGANIZATION, PROJECT, Server
 
 HERE = Path(__file__).parent
 PYTHON_CLIENT = (sys.executable, str(HERE / "sdk" / "shop.py"))
-NODE_CLIENT = ("node", str(HERE / "js" / "shop.mjs"))
+#: The one that the development dependencies bring, for Debian's is too old for the SDK.
+NODE_CLIENT = (str(Path(sys.executable).with_name("node")), str(HERE / "js" / "shop.mjs"))
 
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from tracer.storage.codec import Codec
 from tracer.storage.spool import Frame
 
 _MAX_QUANTITY = 100_000
-_NICE = 5
+_NICE = 19
 _REASON = re.compile(r"[a-z_]{1,40}\Z")
 
 

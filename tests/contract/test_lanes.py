@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 
 import pytest
 
 import fatal_items
 from harness import envelope
-from tracer.ingest.lanes import ProcessLane, ThreadLane
+from tracer.ingest import lanes
+from tracer.ingest.lanes import BusyLane, ProcessLane, ThreadLane
 from tracer.ingest.prepare import Workshop
 from tracer.protocol.envelope import Limits
 from tracer.protocol.scrub import ScrubRules
@@ -62,5 +64,20 @@ def test_a_frame_that_kills_its_worker_is_found_and_the_rest_is_prepared():
             None,
         ]
         assert lane.submit([frame(5, b"d")], RULES).result()[0].items[0].value == b"d"
+    finally:
+        lane.close()
+
+
+def test_workers_end_when_nothing_has_needed_them_for_a_while(monkeypatch):
+    monkeypatch.setattr(lanes, "KEEP_WORKERS_S", 0.0)
+    workshop = Workshop({"fatal": fatal_items.HANDLER}, Limits(), 1 << 20, Codec({}))
+    lane = BusyLane(ThreadLane(workshop, lambda: None), ProcessLane(workshop, {}, 1))
+    try:
+        chunk = [frame(number, b"x") for number in range(lanes.BUSY_FRAMES)]
+        assert len(lane.submit(chunk, RULES).result()) == len(chunk)
+        assert multiprocessing.active_children() != []
+        lane.idle()
+        assert multiprocessing.active_children() == []
+        assert len(lane.submit(chunk[:1], RULES).result()) == 1
     finally:
         lane.close()

@@ -104,6 +104,7 @@ class Digest:
                 read = self._read_ahead(under_way, read)
                 if not under_way:
                     self._flush_if_due()
+                    self._lane.idle()
                     self._stores.spool.wait(read, _IDLE_WAIT_S)
                     continue
                 frames, job = under_way.popleft()

@@ -45,6 +45,9 @@ class Lane(Protocol):
     def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
         """Begin a chunk."""
 
+    def idle(self) -> None:
+        """Called while nothing waits and no chunk is under way."""
+
     def close(self) -> None:
         """End worker processes."""
 
@@ -63,6 +66,9 @@ class ThreadLane:
 
     def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
         return _ThreadJob(frames, rules, self._workshop, self._pause)
+
+    def idle(self) -> None:
+        """Nothing to end."""
 
     def close(self) -> None:
         """Nothing to end."""
@@ -160,15 +166,17 @@ class BusyLane:
         return self._busy.depth if self._needed_at else self._quiet.depth
 
     def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
-        now = time.monotonic()
         if len(frames) >= BUSY_FRAMES:
-            self._needed_at = now
-        elif self._needed_at and now - self._needed_at > KEEP_WORKERS_S:
-            self._needed_at = 0.0
-            self._busy.close()
+            self._needed_at = time.monotonic()
         if self._needed_at and self._busy.is_up:
             return self._busy.submit(frames, rules)
         return self._quiet.submit(frames, rules)
+
+    def idle(self) -> None:
+        """End workers that nobody has needed for a while."""
+        if self._needed_at and time.monotonic() - self._needed_at > KEEP_WORKERS_S:
+            self._needed_at = 0.0
+            self._busy.close()
 
     def close(self) -> None:
         """End worker processes."""

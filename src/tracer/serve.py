@@ -170,10 +170,10 @@ async def _until_listening(address: str, port: int, serving: asyncio.Task[None])
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
-    """On uvloop where it is installed, else on asyncio."""
-    run: Any = asyncio.run
-    with contextlib.suppress(ImportError):
-        import uvloop  # type: ignore[import-not-found]
+    """On uvloop; it has no build for Windows."""
+    if sys.platform == "win32":
+        asyncio.run(main)
+    else:
+        import uvloop
 
-        run = uvloop.run
-    run(main)
+        uvloop.run(main)

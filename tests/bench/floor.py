@@ -1,7 +1,7 @@
 """The floor to compare with: an endpoint that only reads the body, appends it to a file and fsyncs.
 
-Same server (granian, embedded), same group commit (no fixed window: the next fdatasync starts when
-the last one ended), nothing else: no keys, no limits, no look at the body.
+Same server (granian, embedded, on uvloop), same group commit (no fixed window: the next fdatasync
+starts when the last one ended), nothing else: no keys, no limits, no look at the body.
 
     python -m bench.floor PORT FILE
 """
@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from typing import Any
 
+import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -82,4 +83,4 @@ async def main(port: int, path: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
+    uvloop.run(main(int(sys.argv[1]), sys.argv[2]))

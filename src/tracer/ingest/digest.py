@@ -29,11 +29,13 @@ from tracer.storage.spool import Frame, Spool
 
 log = logging.getLogger("tracer.digest")
 
-_CHUNK_FRAMES = 200
+_CHUNK_FRAMES = 400
 _CHUNK_BYTES = 16 << 20
-#: Small batches cost as much as large ones, so under light load one begins at most this often.
+#: Small batches cost nearly as much as large ones, so one begins at most this often; the more
+#: comes in, the longer it pays to gather.
 _BATCH_EVERY_S = 0.25
-_FULL_ENOUGH = 100
+_BUSY_BATCH_EVERY_S = 0.5
+_BUSY_FRAMES = 50
 _IDLE_WAIT_S = 0.1
 _FLUSH_EVERY_S = 5.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -118,8 +120,9 @@ class Digest:
                 read = self.position
                 self._stopping.wait(_BACKOFF_S[-1])
                 continue
-            if len(frames) < _FULL_ENOUGH and not under_way:
-                self._stopping.wait(max(0.0, began + _BATCH_EVERY_S - time.monotonic()))
+            if not under_way and len(frames) < _CHUNK_FRAMES:
+                every_s = _BATCH_EVERY_S if len(frames) < _BUSY_FRAMES else _BUSY_BATCH_EVERY_S
+                self._stopping.wait(max(0.0, began + every_s - time.monotonic()))
         self.flush()
 
     def _read_ahead(self, under_way: deque[tuple[Sequence[Frame], Job]], read: int) -> int:

@@ -7,19 +7,19 @@ window and one block (at most 24 MiB for brotli, 12 MiB for zstd).
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from io import BytesIO
 
 import brotli
 import zstandard
+from isal import isal_zlib
 
 from tracer.errors import Invalid, TooLarge
 
 _ONE_CALL_BYTES = 1 << 20  # outputs up to this size take a single call into the codec
 _STEP_IN_BYTES = (
     1 << 14
-)  # input slices stay small: zlib copies what it has not used after each call
+)  # input slices stay small: the decoder copies what it has not used after each call
 _STEP_OUT_BYTES = 1 << 16
 _ZSTD_STEP_IN_BYTES = (
     64  # four bytes can hold a block of 128 KiB, and output of a step has no bound
@@ -78,7 +78,7 @@ def _deflate(body: bytes, limit_bytes: int) -> bytes:
 
 
 def _inflate(body: bytes, wbits: int, limit_bytes: int) -> bytes:
-    first = zlib.decompressobj(wbits)
+    first = isal_zlib.decompressobj(wbits)
     try:
         # A max_length of 0 would mean "no limit", hence the + 1.
         plain = first.decompress(body, min(limit_bytes, _ONE_CALL_BYTES) + 1)
@@ -88,14 +88,14 @@ def _inflate(body: bytes, wbits: int, limit_bytes: int) -> bytes:
             return plain
         del first, plain
         return _inflate_in_steps(body, wbits, limit_bytes)
-    except zlib.error as error:
+    except isal_zlib.IsalError as error:
         raise Invalid(f"corrupt compressed body: {error}") from None
 
 
 def _inflate_in_steps(body: bytes, wbits: int, limit_bytes: int) -> bytes:
     sink = _Sink(limit_bytes)
     view = memoryview(body)
-    stream = zlib.decompressobj(wbits)
+    stream = isal_zlib.decompressobj(wbits)
     position, members = 0, 1
     while position < len(view):
         step = view[position : position + _STEP_IN_BYTES]
@@ -115,7 +115,7 @@ def _inflate_in_steps(body: bytes, wbits: int, limit_bytes: int) -> bytes:
             members += 1
             if wbits != _GZIP_WBITS or members > _MAX_MEMBERS:
                 raise Invalid("corrupt compressed body: data after its end")
-            stream = zlib.decompressobj(wbits)
+            stream = isal_zlib.decompressobj(wbits)
     while not stream.eof:
         rest = stream.decompress(stream.unconsumed_tail, _STEP_OUT_BYTES)
         if not rest:

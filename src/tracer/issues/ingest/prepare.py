@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +15,7 @@ from tracer.protocol.event import Event, decode_event
 from tracer.storage.codec import Codec
 
 
-@dataclass(slots=True)
-class PreparedEvent:
+class PreparedEvent(msgspec.Struct):
     """An event ready to be stored: what its issue counts, and its two event-store rows.
 
     Times are unix milliseconds; `hashes` has the primary first.

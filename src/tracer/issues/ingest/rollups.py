@@ -1,6 +1,7 @@
 """What is counted for each issue besides its row: environments, releases, hours, users, tags.
 
-Counts are gathered over a batch first, then written with one statement a table.
+Counts are gathered over a batch first, then written with one statement a table. Tags, by far the
+most rows, are written in one step: SQLite lets go of the GIL at each, and requests take it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ K = TypeVar("K")
 UserSeen = tuple[int, str, str]
 #: First seen, last seen, events: the tail of a row, gathered over the batch.
 Span = list[int]
+#: (issue id, key, value, first seen, last seen, events)
+TagSeen = tuple[int | str, ...]
 
 
 def new_users(tx: Tx, groups: Sequence[Group]) -> list[UserSeen]:
@@ -133,41 +136,94 @@ def _write_hours(tx: Tx, groups: Sequence[Group]) -> None:
 
 
 def _write_tags(tx: Tx, groups: Sequence[Group]) -> None:
-    rows = []
+    rows: list[TagSeen] = []
     for group in groups:
         spans: dict[tuple[str, str], Span] = {}
         for event in group.events:
             for tag in event.tags.items():
                 if tag[1]:
                     _extend(spans, tag, event.timestamp_ms)
-        rows += [(group.id, *tag, *span) for tag, span in spans.items()]
-    # A value that is there is counted; a new one is added while the key has room. The row of
-    # OTHER_VALUES says that there is none left, which spares counting the values again.
-    tx.many(
-        f"""
+        rows += [(group.id, key, value, *span) for (key, value), span in spans.items()]
+    changed = tx.execute(
+        """
+        UPDATE issue_tags
+        SET first_seen_at = min(first_seen_at, j.first_at),
+            last_seen_at = max(last_seen_at, j.last_at),
+            event_count = event_count + j.events
+        FROM (
+            SELECT value ->> 0 AS issue_id, value ->> 1 AS key, value ->> 2 AS value,
+                value ->> 3 AS first_at, value ->> 4 AS last_at, value ->> 5 AS events
+            FROM json_each(:rows)
+        ) j
+        WHERE issue_tags.issue_id = j.issue_id
+            AND issue_tags.key = j.key
+            AND issue_tags.value = j.value
+        """,
+        rows=_json(rows),
+    )
+    if changed < len(rows):
+        _add_tags(tx, rows)
+
+
+def _add_tags(tx: Tx, rows: Sequence[TagSeen]) -> None:
+    """Write those of the rows whose value was not there: the others are counted already.
+
+    A new value is added while its key has room; OTHER_VALUES stands for all that come later.
+    """
+    missing = tx.value(
+        """
+        SELECT json_group_array(j.key)
+        FROM json_each(:rows) j
+        WHERE NOT EXISTS (
+            SELECT 1
+            FROM issue_tags t
+            WHERE t.issue_id = j.value ->> 0 AND t.key = j.value ->> 1 AND t.value = j.value ->> 2
+        )
+        """,
+        rows=_json(rows),
+    )
+    new = [rows[place] for place in msgspec.json.decode(missing)]
+    room = _room(tx, list({(row[0], row[1]): None for row in new}))
+    for place, (issue_id, key, *rest) in enumerate(new):
+        room[issue_id, key] -= 1
+        if room[issue_id, key] < 0:
+            new[place] = (issue_id, key, OTHER_VALUES, *rest[1:])
+    tx.execute(
+        """
         INSERT INTO issue_tags (issue_id, key, value, first_seen_at, last_seen_at, event_count)
-        SELECT ?1, ?2, CASE
-            WHEN EXISTS (SELECT 1 FROM issue_tags WHERE issue_id = ?1 AND key = ?2 AND value = ?3)
-                THEN ?3
-            WHEN EXISTS (
-                SELECT 1
-                FROM issue_tags
-                WHERE issue_id = ?1 AND key = ?2 AND value = '{OTHER_VALUES}'
-            )
-                THEN '{OTHER_VALUES}'
-            WHEN (SELECT count(*) FROM issue_tags WHERE issue_id = ?1 AND key = ?2)
-                >= {MAX_TAG_VALUES}
-                THEN '{OTHER_VALUES}'
-            ELSE ?3
-        END, ?4, ?5, ?6
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+        FROM json_each(:rows)
         WHERE true
         ON CONFLICT (issue_id, key, value) DO UPDATE
         SET first_seen_at = min(first_seen_at, excluded.first_seen_at),
             last_seen_at = max(last_seen_at, excluded.last_seen_at),
             event_count = event_count + excluded.event_count
-        """,  # noqa: S608
-        rows,
+        """,
+        rows=_json(new),
     )
+
+
+def _room(tx: Tx, keys: Sequence[tuple[int | str, ...]]) -> dict[tuple[int | str, ...], int]:
+    """How many values each tag key of an issue may still get."""
+    counts = tx.value(
+        f"""
+        SELECT json_group_array((
+            SELECT count(*)
+            FROM (
+                SELECT 1
+                FROM issue_tags t
+                WHERE t.issue_id = j.value ->> 0 AND t.key = j.value ->> 1
+                LIMIT {MAX_TAG_VALUES}
+            )
+        ))
+        FROM json_each(:keys) j
+        """,  # noqa: S608
+        keys=_json(keys),
+    )
+    return {
+        key: MAX_TAG_VALUES - count
+        for key, count in zip(keys, msgspec.json.decode(counts), strict=True)
+    }
 
 
 def _write_projects(tx: Tx, groups: Sequence[Group]) -> None:

@@ -62,14 +62,19 @@ def store(batch: Batch, events: Sequence[PreparedEvent]) -> Sequence[str | None]
     _write_new(tx, [group for group in groups if group.origin is not None])
     _write_known(tx, [group for group in groups if group.origin is None])
     _write_hashes(tx, groups)
-    tx.many(
-        "INSERT INTO recent_events (project_id, event_id, issue_id, received_at)"
-        " VALUES (?, ?, ?, ?)",
-        [
-            (event.project_id, bytes.fromhex(event.event_id), group.id, event.received_ms)
-            for group in groups
-            for event in group.events
-        ],
+    tx.execute(
+        """
+        INSERT INTO recent_events (project_id, event_id, issue_id, received_at)
+        SELECT value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3
+        FROM json_each(:rows)
+        """,
+        rows=_json(
+            [
+                (event.project_id, event.event_id, group.id, event.received_ms)
+                for group in groups
+                for event in group.events
+            ]
+        ),
     )
     rollups.write(tx, groups, users)
     _write_activity(tx, groups)

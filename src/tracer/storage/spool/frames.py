@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class NewFrame:
@@ -17,9 +19,11 @@ class NewFrame:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A frame on disk. A later one has a higher id; an id is never used twice."""
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """A frame on disk. A later one has a higher id; an id is never used twice.
+
+    A struct, as all that goes to a digest process and comes back: pickled in about half the time.
+    """
 
     id: int
     project_id: int

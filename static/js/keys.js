@@ -75,6 +75,18 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-help]")) document.getElementById("help")?.showModal();
 });
 
+// A link marked data-back leads to a list: to where this tab was in it, filters and all. How one
+// came here says where that was, also in a tab that was just opened.
+const back = document.querySelector("[data-back]");
+if (back) {
+  const from = document.referrer;
+  const left = from.split("?")[0] === back.href ? from : sessionStorage.getItem(back.pathname);
+  if (left) {
+    sessionStorage.setItem(back.pathname, left);
+    back.href = left;
+  }
+}
+
 // A swap brings new rows: stay at the same place of the list.
 let place = -1;
 document.addEventListener("htmx:before:swap", () => (place = rows().indexOf(current())));

@@ -72,6 +72,26 @@ def test_recommended_is_the_recent_event_with_the_most_context(tracer: Running) 
     assert _find(tracer, _issue(tracer), "recommended").event_id == wanted
 
 
+def test_event_with_those_around_it_is_the_one_that_is_found_alone(tracer: Running) -> None:
+    now = time.time()
+    rich = {"user": {"id": "1"}, "breadcrumbs": [{"message": "clicked", "timestamp": now}] * 5}
+    ids = _send_some(tracer, 3)
+    twins = sorted(tracer.send(failure(timestamp=now, **rich), digest=False) for _ in range(2))
+    poor = tracer.send(failure(timestamp=now), digest=False)
+    tracer.digest()
+    issue = _issue(tracer)
+    for which in ("recommended", "latest", "oldest", poor, *ids, *twins):
+        found = queries.find_around(tracer.tracer, issue, which)
+        alone = _find(tracer, issue, which)
+        assert found is not None
+        assert (found[0].event_id, found[0].timestamp) == (alone.event_id, alone.timestamp)
+        assert found[0].size_bytes == alone.size_bytes
+        assert found[1] == queries.neighbours(tracer.tracer, issue, alone)
+    assert found[1].total == 6
+    for missing in (clock.new_id(), "nonsense"):
+        assert queries.find_around(tracer.tracer, issue, missing) is None
+
+
 def test_event_of_another_issue_or_project_is_not_found(tracer: Running) -> None:
     other = tracer.send(failure("KeyError"))
     elsewhere = tracer.send(failure(), project=tracer.add_project("billing"))

@@ -139,6 +139,19 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EventHead:
+    """What the page of an event says of it beside its payload; `level` is a number."""
+
+    event_id: str
+    project_id: int
+    timestamp: datetime
+    level: int
+    environment: str
+    release: str | None
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """The ids of the events around one, within its issue; `position` counts from 1 = the oldest."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import CodeType
@@ -9,6 +10,8 @@ from typing import Any
 
 import jinja2
 from jinja2.bccache import Bucket
+from jinja2.compiler import CodeGenerator
+from markupsafe import Markup, escape
 
 from tracer.kit.feature import Nav, Slot
 from tracer.kit.filters import FILTERS
@@ -31,6 +34,30 @@ class _Compiled(jinja2.BytecodeCache):
 _compiled = _Compiled()
 
 
+def _escaped(value: Any) -> str:
+    """As `escape`, but without a Markup around each text: a third of a page's time."""
+    kind = type(value)
+    if kind is str:
+        return html.escape(value)
+    return value if kind is Markup else escape(value)
+
+
+class _Generator(CodeGenerator):
+    """Writes what a template shows through `_escaped`; anything unusual as jinja does."""
+
+    def _output_child_pre(self, node: Any, frame: Any, finalize: Any) -> None:
+        context = frame.eval_ctx
+        if context.autoescape and not context.volatile and finalize.src is None:
+            self.write("environment.escaped(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+
+class _Environment(jinja2.Environment):
+    code_generator_class = _Generator
+    escaped = staticmethod(_escaped)
+
+
 class Templates:
     """Compiled templates with what every page is given. Safe to use from many threads."""
 
@@ -45,7 +72,7 @@ class Templates:
     ) -> None:
         self.nav = tuple(sorted(nav, key=lambda entry: (entry.order, entry.title)))
         self._slots = tuple(slots)
-        self.environment = jinja2.Environment(
+        self.environment = _Environment(
             loader=jinja2.FileSystemLoader(folder),
             autoescape=True,
             undefined=jinja2.StrictUndefined,

@@ -15,13 +15,13 @@ from tracer.issues.model import (
     MAX_COMMENT,
     Activity,
     Attachment,
-    Breakdown,
-    EventRow,
+    EventHead,
     Issue,
     Neighbours,
     Tag,
 )
 from tracer.issues.pages.event_view import CrumbChoice, EventView, event_view
+from tracer.issues.pages.shares import Share, TagFold, breakdowns, tag_folds
 from tracer.issues.pages.stack import ORDERS, VIEWS, StackChoice
 from tracer.kit import render
 from tracer.kit.context import Req
@@ -41,12 +41,16 @@ EVENTS_PER_PAGE = 50
 QUERY_BUDGET = 14
 EVENT_QUERY_BUDGET = 3
 
+_NO_EVENT = "There is no such event in this issue."
+#: What htmx asks for by name, to put in place of the same section.
+_PARTS = {"stack": "issues/_stack.html", "breadcrumbs": "issues/_breadcrumbs.html"}
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An event of the issue: its row, what stands around it, its sections if it is still kept."""
+    """An event of the issue: what stands around it, its sections if it is still kept."""
 
-    row: EventRow
+    row: EventHead
     level: str
     around: Neighbours
     view: EventView | None
@@ -63,9 +67,9 @@ class IssueFacts:
 
     level: str
     fortnight: list[int]
-    environments: list[Breakdown]
-    releases: list[Breakdown]
+    breakdowns: list[tuple[str, list[Share], int]]
     tags: list[Tag]
+    folds: list[TagFold]
     activity: list[Activity]
     members: list[Member]
     newest_release: str | None
@@ -102,7 +106,10 @@ def event(req: Req, found: tuple[Issue, str]) -> render.Response:
 )
 def event_json(req: Req, found: tuple[Issue, str]) -> render.Response:
     """The stored event as indented JSON, to read or (with ?download) to keep."""
-    row = _row(req, *found)
+    issue, which = found
+    row = queries.find_event(req.tracer, issue, which)
+    if row is None:
+        raise NotFound(_NO_EVENT)
     data = queries.payload(req.tracer, row)
     if data is None:
         raise NotFound("The content of this event is no longer kept.")
@@ -145,34 +152,24 @@ def attachment(req: Req, found: Attachment) -> render.Response:
 
 
 def _answer(req: Req, issue: Issue, which: str) -> render.Response:
-    shown, about = load(req, issue, which)
-    part = {
-        "stack": "issues/_stack.html",
-        "breadcrumbs": "issues/_breadcrumbs.html",
-    }.get(req.query.get("part") or "")
-    return render.page(
-        req,
-        "issues/detail.html",
-        part=part,
-        issue=issue,
-        shown=shown,
-        facts=about,
-    )
+    part = _PARTS.get(req.query.get("part") or "")
+    if part is not None and req.is_htmx:
+        return render.page(req, part, part=part, issue=issue, shown=shown(req, issue, which))
+    event_shown, about = load(req, issue, which)
+    return render.page(req, "issues/detail.html", issue=issue, shown=event_shown, facts=about)
 
 
 def load(req: Req, issue: Issue, which: str) -> tuple[Shown, IssueFacts]:
     """All that the page shows, within its query budget. NotFound without such an event."""
-    return _shown(req, issue, _row(req, issue, which)), facts(req, issue)
+    return shown(req, issue, which), facts(req, issue)
 
 
-def _row(req: Req, issue: Issue, which: str) -> EventRow:
-    row = queries.find_event(req.tracer, issue, which)
-    if row is None:
-        raise NotFound("There is no such event in this issue.")
-    return row
-
-
-def _shown(req: Req, issue: Issue, row: EventRow) -> Shown:
+def shown(req: Req, issue: Issue, which: str) -> Shown:
+    """The event and its sections, as the query of the request wants them. NotFound without it."""
+    found = queries.find_around(req.tracer, issue, which)
+    if found is None:
+        raise NotFound(_NO_EVENT)
+    row, around = found
     stack = StackChoice(
         req.query.choice("view", VIEWS, VIEWS[0]), req.query.choice("order", ORDERS, ORDERS[0])
     )
@@ -181,7 +178,7 @@ def _shown(req: Req, issue: Issue, row: EventRow) -> Shown:
     return Shown(
         row,
         LEVEL_NAMES.get(row.level, "error"),
-        queries.neighbours(req.tracer, issue, row),
+        around,
         event_view(data, stack, crumbs) if data is not None else None,
         queries.attachments(req.meta.read(), row.project_id, row.event_id),
     )
@@ -191,12 +188,16 @@ def facts(req: Req, issue: Issue) -> IssueFacts:
     """What SQLite knows of the issue."""
     reader = req.meta.read()
     fortnight = queries.sparklines_14d(reader, [issue.id], now_ms=clock.to_ms(req.now))
+    tags = queries.tags(reader, issue, top=5)
     return IssueFacts(
         level=LEVEL_NAMES.get(issue.level, "error"),
         fortnight=fortnight[issue.id],
-        environments=queries.environments(reader, issue),
-        releases=queries.releases(reader, issue),
-        tags=queries.tags(reader, issue, top=5),
+        breakdowns=breakdowns(
+            environments=queries.environments(reader, issue),
+            releases=queries.releases(reader, issue),
+        ),
+        tags=tags,
+        folds=tag_folds(tags),
         activity=queries.activity(reader, issue, limit=50),
         members=accounts.members(reader, req.reach.organization_id),
         newest_release=queries.newest_release(reader, issue.project_id),

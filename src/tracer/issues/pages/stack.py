@@ -32,7 +32,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The frames of one exception or thread in the order chosen, and what stands above them."""
+    """The frames of one exception or thread in the order chosen, and what stands above them.
+
+    `raw` is its plain text, in that view only.
+    """
 
     kind: str
     type: str
@@ -115,13 +118,13 @@ def _exception(
         facts=facts,
         frames=frames,
         hidden_after=hidden,
-        raw=raw_text(value, platform),
+        raw=raw_text(value, platform) if choice.view == "raw" else "",
     )
 
 
 def _bare(data: dict[str, Any], platform: str, choice: StackChoice, opening: _Opening) -> Stack:
     frames, hidden = _frames(data["stacktrace"], platform, choice, opening)
-    raw = raw_text({"stacktrace": data["stacktrace"]}, platform)
+    raw = raw_text({"stacktrace": data["stacktrace"]}, platform) if choice.view == "raw" else ""
     return Stack("stack", "Stack trace", "", "", "", False, [], frames, hidden, raw)
 
 
@@ -130,6 +133,9 @@ def _thread(
 ) -> Stack:
     frames, hidden = _frames(thread.get("stacktrace"), platform, choice, opening)
     name = thread.get("name") or f"Thread {thread.get('id', '')}".strip()
+    raw = ""
+    if choice.view == "raw":
+        raw = raw_text({"type": name, "stacktrace": thread.get("stacktrace")}, platform)
     state = "crashed" if thread.get("crashed") else "current" if thread.get("current") else ""
     return Stack(
         kind="thread",
@@ -141,7 +147,7 @@ def _thread(
         facts=[("id", _text(thread["id"]))] if thread.get("id") is not None else [],
         frames=frames,
         hidden_after=hidden,
-        raw=raw_text({"type": name, "stacktrace": thread.get("stacktrace")}, platform),
+        raw=raw,
         is_open=first,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracer.issues.queries.around import find_around, neighbours
 from tracer.issues.queries.detail import (
     activity,
     attachment,
@@ -25,7 +26,6 @@ from tracer.issues.queries.events import (
     issue_id_of,
     issue_ids_of,
     latest_by_hash,
-    neighbours,
     payload,
 )
 from tracer.issues.queries.filters import Filters
@@ -50,6 +50,7 @@ __all__ = [
     "environments",
     "events_of_issue",
     "events_of_project",
+    "find_around",
     "find_event",
     "find_project_event",
     "hashes",

@@ -1,6 +1,7 @@
 """Events of issues and projects in the event store: one, its neighbours, lists, payloads.
 
-Each function makes one SELECT in the event store at most. Never writes.
+Never writes. Wide rows and ids are read only at moments that a narrow scan has found before, or
+that SQLite knows: the store has no indexes, but skips what is out of a range of time.
 """
 
 # ruff: noqa: S608 - only this package's own constants and numbers are put into SQL
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tracer.errors import Invalid
-from tracer.issues.model import EventRow, Issue, Neighbours
+from tracer.issues.model import EventHead, EventRow, Issue
 from tracer.issues.queries import detail
 from tracer.storage.events import Sql
 
@@ -29,66 +30,43 @@ EVENT_PAGE = 50
 _EVENT_ID = re.compile(r"[0-9a-f]{32}\Z")
 _CURSOR = re.compile(r"(\d{1,17})-([0-9a-f]{32})\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 _COLUMNS = """
     event_id, project_id, group_hash, timestamp, received_at, level, type, platform, environment,
     release, dist, transaction, user_key, title, culprit, is_handled, has_attachments, size_bytes,
     tags"""
-_MINE = "project_id = $project_id AND group_hash IN $hashes"
+MINE = "project_id = $project_id AND group_hash IN $hashes"
 
 LATEST = Sql(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {_MINE}
+    WHERE {MINE}
     ORDER BY timestamp DESC, event_id DESC
     LIMIT 1""")
 OLDEST = Sql(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {_MINE}
+    WHERE {MINE}
     ORDER BY timestamp, event_id
     LIMIT 1""")
 RECOMMENDED = Sql(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {_MINE} AND timestamp >= $since
+    WHERE {MINE} AND timestamp >= $since
     ORDER BY richness DESC, timestamp DESC, event_id DESC
     LIMIT 1""")
+RECEIVED = "event_id = $event_id AND received_at >= $received_from AND received_at <= $received_to"
 ONE_OF_ISSUE = Sql(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {_MINE} AND event_id = $event_id
+    WHERE {MINE} AND {RECEIVED}
     LIMIT 1""")
 ONE = Sql(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE project_id = $project_id AND event_id = $event_id
+    WHERE project_id = $project_id AND {RECEIVED}
     LIMIT 1""")
-# The moments first, from one narrow scan; then the few events of those moments, so that ids are
-# read for these only. Several at one moment are put in order by their ids afterwards.
-NEIGHBOURS = Sql(f"""
-    WITH span AS MATERIALIZED (
-        SELECT min(timestamp) AS first, max(timestamp) AS last,
-            max(timestamp) FILTER (WHERE timestamp < $timestamp) AS previous,
-            min(timestamp) FILTER (WHERE timestamp > $timestamp) AS next,
-            count(*) AS total,
-            count(*) FILTER (WHERE timestamp < $timestamp) AS before
-        FROM events
-        WHERE {_MINE}
-    )
-    SELECT timestamp, event_id, (SELECT total FROM span), (SELECT before FROM span)
-    FROM events
-    WHERE {_MINE} AND timestamp IN (
-        SELECT first FROM span
-        UNION ALL
-        SELECT last FROM span
-        UNION ALL
-        SELECT previous FROM span
-        UNION ALL
-        SELECT next FROM span
-        UNION ALL
-        SELECT $timestamp
-    )""")
 PAYLOAD = Sql("""
     SELECT dictionary, body
     FROM payloads
@@ -97,7 +75,7 @@ PAYLOAD = Sql("""
 LATEST_BY_HASH = Sql(f"""
     SELECT group_hash, arg_max(event_id, timestamp), max(timestamp)
     FROM events
-    WHERE {_MINE}
+    WHERE {MINE}
     GROUP BY group_hash""")
 _BEFORE = "(timestamp < $timestamp OR (timestamp = $timestamp AND event_id < $event_id))"
 _PAGE = f"""
@@ -107,8 +85,8 @@ _PAGE = f"""
     ORDER BY timestamp DESC, event_id DESC
     LIMIT $limit"""
 _ENVIRONMENT = " AND environment = $environment"
-PAGE_OF_ISSUE = Sql(_PAGE % f"{_MINE} AND {_BEFORE}")
-PAGE_OF_ISSUE_IN = Sql(_PAGE % f"{_MINE} AND {_BEFORE}{_ENVIRONMENT}")
+PAGE_OF_ISSUE = Sql(_PAGE % f"{MINE} AND {_BEFORE}")
+PAGE_OF_ISSUE_IN = Sql(_PAGE % f"{MINE} AND {_BEFORE}{_ENVIRONMENT}")
 PAGE_OF_PROJECT = Sql(_PAGE % f"project_id = $project_id AND {_BEFORE}")
 PAGE_OF_PROJECT_IN = Sql(_PAGE % f"project_id = $project_id AND {_BEFORE}{_ENVIRONMENT}")
 
@@ -121,20 +99,20 @@ def find_event(
     Recommended is the one with the most context among those of the issue's last two weeks.
     None when there is none, or the event is not the issue's.
     """
-    hashes = _hashes(tracer, issue, hashes)
+    hashes = hashes_of(tracer, issue, hashes)
     params: dict[str, Any] = {"project_id": issue.project_id, "hashes": list(hashes)}
     if not hashes:
         return None
     if which == "recommended":
-        since = _naive(_EPOCH + timedelta(milliseconds=issue.last_seen_at) - RECENT)
-        found = _row(tracer.events.select(RECOMMENDED, **params, since=since))
+        found = _row(tracer.events.select(RECOMMENDED, **params, since=recent_from(issue)))
         return found or _row(tracer.events.select(LATEST, **params))
     if which in {"latest", "oldest"}:
         return _row(tracer.events.select(LATEST if which == "latest" else OLDEST, **params))
     event_id = clean_event_id(which)
     if event_id is None:
         return None
-    return _row(tracer.events.select(ONE_OF_ISSUE, **params, event_id=event_id))
+    params |= received(tracer, issue.project_id, event_id)
+    return _row(tracer.events.select(ONE_OF_ISSUE, **params))
 
 
 def find_project_event(tracer: Tracer, project_id: int, which: str) -> EventRow | None:
@@ -142,7 +120,8 @@ def find_project_event(tracer: Tracer, project_id: int, which: str) -> EventRow 
     event_id = clean_event_id(which)
     if event_id is None:
         return None
-    return _row(tracer.events.select(ONE, project_id=project_id, event_id=event_id))
+    known = received(tracer, project_id, event_id)
+    return _row(tracer.events.select(ONE, project_id=project_id, **known))
 
 
 def issue_id_of(tracer: Tracer, event: EventRow) -> int | None:
@@ -181,41 +160,13 @@ def latest_by_hash(
     return {row[0]: (row[1], row[2].replace(tzinfo=UTC)) for row in rows}
 
 
-def neighbours(
-    tracer: Tracer, issue: Issue, event: EventRow, hashes: Sequence[str] | None = None
-) -> Neighbours:
-    """The events around one in its issue, in order of (timestamp, event id)."""
-    moment = _naive(event.timestamp)
-    rows = tracer.events.select(
-        NEIGHBOURS,
-        project_id=issue.project_id,
-        hashes=list(_hashes(tracer, issue, hashes)),
-        timestamp=moment,
-    )
-    if not rows:
-        return Neighbours(None, None, None, None, 0, 0)
-    total, before = rows[0][2:]
-    places = sorted((row[0], row[1]) for row in rows)
-    here = (moment, event.event_id)
-    earlier = [place for place in places if place < here]
-    later = [place for place in places if place > here]
-    return Neighbours(
-        first=places[0][1],
-        previous=earlier[-1][1] if earlier else None,
-        next=later[0][1] if later else None,
-        last=places[-1][1],
-        position=before + sum(place[0] == moment for place in earlier) + 1,
-        total=total,
-    )
-
-
-def payload(tracer: Tracer, event: EventRow) -> dict[str, Any] | None:
+def payload(tracer: Tracer, event: EventRow | EventHead) -> dict[str, Any] | None:
     """The whole normalised event with its `grouping`; None when it is no longer kept."""
     rows = tracer.events.select(
         PAYLOAD,
         project_id=event.project_id,
         event_id=event.event_id,
-        timestamp=_naive(event.timestamp),
+        timestamp=naive(event.timestamp),
     )
     if not rows:
         return None
@@ -234,7 +185,7 @@ def events_of_issue(
     hashes: Sequence[str] | None = None,
 ) -> tuple[list[EventRow], str | None]:
     """Events of an issue, the latest first, and the cursor of the next page. Raises Invalid."""
-    hashes = _hashes(tracer, issue, hashes)
+    hashes = hashes_of(tracer, issue, hashes)
     if not hashes:
         return [], None
     params: dict[str, Any] = {"project_id": issue.project_id, "hashes": list(hashes)}
@@ -271,13 +222,13 @@ def clean_event_id(text: str) -> str | None:
 def _page(
     tracer: Tracer, statement: Sql, params: dict[str, Any], cursor: str, limit: int
 ) -> tuple[list[EventRow], str | None]:
-    moment, event_id = datetime(9999, 1, 1), ""  # noqa: DTZ001 - the store's times are naive UTC
+    moment, event_id = naive(_FAR), ""
     if cursor:
         match = _CURSOR.match(cursor)
         if match is None:
             raise Invalid("The cursor is not one of this list.")
         try:
-            moment = _naive(_EPOCH + timedelta(microseconds=int(match[1])))
+            moment = naive(_EPOCH + timedelta(microseconds=int(match[1])))
         except OverflowError:
             raise Invalid("The cursor is not one of this list.") from None
         event_id = match[2]
@@ -291,7 +242,33 @@ def _page(
     return events, f"{(last.timestamp - _EPOCH) // timedelta(microseconds=1)}-{last.event_id}"
 
 
-def _hashes(tracer: Tracer, issue: Issue, hashes: Sequence[str] | None) -> Sequence[str]:
+def received(tracer: Tracer, project_id: int, event_id: str) -> dict[str, Any]:
+    """The event id and when it was received, for RECEIVED: any time if it is not known."""
+    received_ms = tracer.meta.read().value(
+        """
+        SELECT received_at
+        FROM recent_events
+        WHERE project_id = :project AND event_id = unhex(:event)
+        """,
+        project=project_id,
+        event=event_id,
+    )
+    first, last = _EPOCH, _FAR
+    if received_ms is not None:
+        first = _EPOCH + timedelta(milliseconds=received_ms - 1)
+        last = first + timedelta(milliseconds=3)
+    return {
+        "event_id": event_id,
+        "received_from": naive(first),
+        "received_to": naive(last),
+    }
+
+
+def recent_from(issue: Issue) -> datetime:
+    return naive(_EPOCH + timedelta(milliseconds=issue.last_seen_at) - RECENT)
+
+
+def hashes_of(tracer: Tracer, issue: Issue, hashes: Sequence[str] | None) -> Sequence[str]:
     return detail.hashes(tracer.meta.read(), issue) if hashes is None else hashes
 
 
@@ -306,5 +283,5 @@ def _event(row: tuple[Any, ...]) -> EventRow:
     return EventRow(*values)
 
 
-def _naive(moment: datetime) -> datetime:
+def naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)

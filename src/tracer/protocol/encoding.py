@@ -27,6 +27,9 @@ _ZSTD_STEP_IN_BYTES = (
 _ZSTD_WINDOW_BYTES = 1 << 23  # RFC 8878 section 3.1.1.1.2: the window a decoder should support
 _MAX_MEMBERS = 1024
 
+# Its type stub declares the class as an instance.
+_CORRUPT: type[Exception] = isal_zlib.error  # type: ignore[assignment]
+
 _GZIP_WBITS = 31
 _ZLIB_WBITS = 15
 _RAW_WBITS = -15
@@ -88,7 +91,7 @@ def _inflate(body: bytes, wbits: int, limit_bytes: int) -> bytes:
             return plain
         del first, plain
         return _inflate_in_steps(body, wbits, limit_bytes)
-    except isal_zlib.IsalError as error:
+    except _CORRUPT as error:
         raise Invalid(f"corrupt compressed body: {error}") from None
 
 

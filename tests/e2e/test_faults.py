@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -144,11 +145,19 @@ def small_disk(tmp_path: Path, megabytes: int, floor_bytes: int):
 
 
 def fill(folder: Path, leave_bytes: int) -> Path:
-    space = os.statvfs(folder)
+    """Take all space but `leave_bytes`. The server writes meanwhile, so the measure is taken again."""
     ballast = folder / "ballast"
     with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - leave_bytes)
-    return ballast
+        for _ in range(50):
+            space = os.statvfs(folder)
+            try:
+                os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - leave_bytes)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            else:
+                return ballast
+    raise AssertionError("the disk could not be filled")
 
 
 def rows_in(inside: Path, beside: Path) -> int:

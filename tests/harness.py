@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -20,9 +21,15 @@ from starlette.testclient import TestClient
 from tracer import app, clock
 from tracer.accounts import actions as accounts
 from tracer.accounts import queries as account_queries
+from tracer.accounts.factors import flow
+from tracer.accounts.failures import failures
+from tracer.accounts.pages import reset
 from tracer.accounts.passwords import hash_password
+from tracer.accounts.throttle import guesses
+from tracer.accounts.tokens.actions import create_token
+from tracer.accounts.tokens.model import PERSONAL, NewToken
+from tracer.kit.access import reach_of_all
 from tracer.kit.feature import Feature
-from tracer.kit.guard import reach_of_all
 from tracer.kit.permissions import SCOPES
 from tracer.projects import actions as projects
 from tracer.projects import queries as project_queries
@@ -30,6 +37,7 @@ from tracer.projects.model import Project
 from tracer.settings import Settings
 
 PASSWORD = "correct horse battery"
+TASKS_TIMEOUT_S = 30
 DIGEST_TIMEOUT_S = 20.0
 HOST = "http://testserver"
 
@@ -84,7 +92,7 @@ class Running:
         with self.meta.write() as tx:
             cookie = accounts.start_login(tx, user_id, self.org.id)
         browser = self.browser()
-        browser.cookies.set("tracer_login", cookie)
+        browser.cookies.set("tracer_login", cookie, domain="testserver.local", path="/")
         return browser
 
     def token(self, *scopes: str, email: str = "owner@example.com", role: str = "owner") -> str:
@@ -93,8 +101,9 @@ class Running:
         if (*wanted, email, role) not in self._tokens:
             user_id = self.add_user(email, role)
             with self.meta.write() as tx:
-                plain = accounts.create_token(tx, user_id, self.org.id, "test", wanted)
-            self._tokens[*wanted, email, role] = plain
+                new = NewToken(PERSONAL, user_id, self.org.id, "test", wanted)
+                made = create_token(tx, self.tracer.vault, new)
+            self._tokens[*wanted, email, role] = made.text
         return self._tokens[*wanted, email, role]
 
     # Pages and API --------------------------------------------------------------------------
@@ -188,8 +197,12 @@ class Running:
         assert self.tracer.digest.settle(DIGEST_TIMEOUT_S), "digest did not finish in time"
 
     def run_tasks(self) -> None:
-        """Run every background task that is due, now."""
-        self.tracer.worker.run_due(self.tracer)
+        """Run every background task that is due, now; one that the worker has begun is awaited."""
+        deadline = time.monotonic() + TASKS_TIMEOUT_S
+        running = "SELECT count(*) FROM tasks WHERE status = 'running'"
+        while self.tracer.worker.run_due(self.tracer) or self.meta.read().value(running):
+            assert time.monotonic() < deadline, "background tasks did not end in time"
+            time.sleep(0.005)
 
     def _owner(self) -> TestClient:
         if "tracer_login" not in self.client.cookies:
@@ -206,9 +219,16 @@ def envelope(headers: Mapping[str, Any], items: Iterable[tuple[Mapping[str, Any]
     return b"\n".join(lines) + b"\n"
 
 
+def forget_guesses() -> None:
+    """What the process remembers of wrong passwords and codes is another test's."""
+    for kept in (guesses, failures, flow.throttle, flow.refusals, reset.requests):
+        kept.clear()
+
+
 @contextmanager
 def running(data: Path, features: tuple[Feature, ...] | None = None, **settings: Any) -> Any:
     """A started application on a data folder, closed at the end."""
+    forget_guesses()
     wanted = {"disk_floor_bytes": 0, "web_threads": 2, **settings}
     application = app.build(Settings(data=data, **wanted), features)
     with TestClient(application.site, base_url=HOST):

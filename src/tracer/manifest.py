@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from tracer import accounts, ingest, issues, projects
-from tracer.features import feedback
+from tracer import accounts, channels, ingest, issues, projects
+from tracer.features import audit, feedback
 from tracer.kit.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
+    channels.FEATURE,
     accounts.FEATURE,
     projects.FEATURE,
     ingest.FEATURE,
     issues.FEATURE,
     feedback.FEATURE,
+    audit.FEATURE,
 )

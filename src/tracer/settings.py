@@ -21,6 +21,7 @@ from tracer.errors import Invalid
 MIB = 1024 * 1024
 PREFIX = "TRACER_"
 FILE = "tracer.toml"
+HIDDEN = "(hidden)"
 
 
 def _default_data() -> Path:
@@ -39,6 +40,15 @@ class Settings:
     data: Path = field(
         default_factory=_default_data,
         metadata=_about("Folder that holds everything tracer stores.", "path"),
+    )
+    master_key: str = field(
+        default="",
+        repr=False,
+        metadata=_about("Key that encrypts stored secrets: 32 bytes in hex, or new,old.", "secret"),
+    )
+    master_key_file: str = field(
+        default="",
+        metadata=_about("File that holds it; without both a key is made in the data folder."),
     )
     host: str = field(
         default="127.0.0.1", metadata=_about("Address to listen on; 0.0.0.0 for every interface.")
@@ -90,6 +100,16 @@ class Settings:
     web_threads: int = field(
         default=6, metadata=_about("Threads that answer pages and API requests.", "count")
     )
+    signing_key_days: int = field(
+        default=90,
+        metadata=_about(
+            "Days after which a new key signs access tokens; 0 never does so by itself.", "number"
+        ),
+    )
+    signing_key_overlap_days: int = field(
+        default=370,
+        metadata=_about("Days that a key so replaced goes on verifying tokens.", "number"),
+    )
     log_level: str = field(
         default="info",
         metadata=_about("How much is logged: debug, info, warning or error.", "level"),
@@ -137,7 +157,8 @@ def load(
             value = (
                 entry.default_factory() if entry.default_factory is not MISSING else entry.default
             )
-        sources.append(Source(entry.name, value, source, entry.metadata["help"]))
+        seen = HIDDEN if value and entry.metadata["kind"] == "secret" else value
+        sources.append(Source(entry.name, seen, source, entry.metadata["help"]))
     return Settings(**values), sources
 
 
@@ -209,6 +230,13 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _secret(value: Any) -> str:
+    """As a text, but what is wrong never repeats it."""
+    if not isinstance(value, str):
+        raise ValueError("this is not a text")
+    return value.strip()
+
+
 def _url(value: Any) -> str:
     text = _text(value).rstrip("/")
     parts = urlsplit(text)
@@ -266,6 +294,7 @@ def _one_of(*allowed: str) -> Any:
 
 _READERS: dict[str, Any] = {
     "text": _text,
+    "secret": _secret,
     "url": _url,
     "path": lambda value: Path(value).expanduser(),
     "number": _between(0, 64),

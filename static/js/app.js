@@ -8,3 +8,4 @@ import "./filters.js";
 import "./selection.js";
 import "./keys.js";
 import "./live.js";
+import "./tabs.js";

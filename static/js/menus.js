@@ -15,6 +15,12 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   const menu = [...open()].pop();
   if (!menu) return;
+  // What is typed to find an entry is no answer to the form around it.
+  if (event.key === "Enter" && event.target.matches("[data-menu-find]")) {
+    event.preventDefault();
+    menu.querySelector(".menu-item")?.focus();
+    return;
+  }
   if (event.key === "Escape") {
     menu.open = false;
     menu.querySelector("summary").focus();

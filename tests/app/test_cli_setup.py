@@ -120,11 +120,27 @@ def test_other_password_of_an_account_is_refused_until_reset(data: Path, server:
 def test_member_of_a_lower_role_can_be_added(data: Path, server: Running) -> None:
     set_up(data)
     set_up(data, "--role", "viewer", email="you@example.com")
-    plain = token(data, "event:admin", email="you@example.com")["token"]
+    plain = token(data, "event:read", email="you@example.com")["token"]
     answer = ask(server, "/api/0/", plain)
     assert answer.status_code == 200
-    assert "event:read" in answer.text
-    assert "event:write" not in answer.text
+    assert answer.json()["auth"]["scopes"] == ["event:read"]
+
+
+def test_token_beyond_the_role_of_its_owner_is_refused(data: Path) -> None:
+    set_up(data)
+    set_up(data, "--role", "viewer", email="you@example.com")
+    create = ("token", "create", "--data", str(data), "--scope", "event:read")
+    refused = cli(*create, "--scope", "event:admin", "--email", "you@example.com")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(
+        "tracer: A token of a member with the role viewer cannot have event:admin."
+    )
+    assert refused.stderr.count("\n") == 1
+    assert cli(*create, "--scope", "event:admin", "--email", "me@example.com").exit_code == 0
+    refused = cli(*create, "--scope", "member:admin", "--org", "default")
+    assert refused.exit_code == 1
+    assert "of an organization cannot have member:admin" in refused.stderr
+    assert cli(*create, "--scope", "org:ci", "--org", "default").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -205,3 +221,36 @@ def test_help_names_the_commands_and_exit_codes() -> None:
     for word in ("serve", "setup", "token", "settings", "Exit codes"):
         assert word in text
     assert cli("serve", "--nonsense").exit_code == 2
+
+
+def test_token_is_listed_rotated_and_revoked_beside_a_server(data: Path, server: Running) -> None:
+    set_up(data)
+    where = ("--data", str(data), "--json")
+    first = token(data, "org:read")
+    second = read_json(cli("token", "rotate", str(first["id"]), "--overlap", "1h", *where))
+    assert organizations(server, first["token"]) == organizations(server, second["token"])
+    listed = read_json(cli("token", "list", "--email", "me@example.com", *where))["tokens"]
+    assert {entry["id"] for entry in listed} == {first["id"], second["id"]}
+    assert cli("token", "revoke", str(first["id"]), "--data", str(data)).exit_code == 0
+    assert ask(server, "/api/0/organizations/", first["token"]).status_code == 401
+    assert ask(server, "/api/0/organizations/", second["token"]).status_code == 200
+
+
+def test_signing_key_rotates_beside_a_server_and_without(data: Path) -> None:
+    set_up(data)
+    made = read_json(
+        cli("token", "create", "--org", "default", "--scope", "org:read", "--json", *at(data))
+    )
+    assert len(read_json(cli("keys", "rotate", "--json", *at(data)))["keys"]) == 2
+    with running(data) as server:
+        assert organizations(server, made["token"]) == ["default"]
+        assert (
+            len(read_json(cli("keys", "rotate", "--overlap", "0", "--json", *at(data)))["keys"])
+            == 3
+        )
+        assert ask(server, "/api/0/organizations/", made["token"]).status_code == 401
+    assert cli("keys", "rotate", "--overlap", "soon", *at(data)).exit_code == 2
+
+
+def at(data: Path) -> tuple[str, str]:
+    return ("--data", str(data))

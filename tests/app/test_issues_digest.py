@@ -126,8 +126,12 @@ def test_counts_by_environment_and_release(tracer: Running) -> None:
     tracer.send(failure(environment="production", release="shop@1.1.0"))
     tracer.send(failure(environment="staging", release="shop@1.1.0"))
     reader, issue = tracer.meta.read(), _load(tracer, the_issue(tracer))
-    environments = {one.name: one.event_count for one in queries.environments(reader, issue)}
-    releases = {one.name: one.event_count for one in queries.releases(reader, issue)}
+    environments = {
+        one.name: one.event_count for one in queries.environments(reader, tracer.reach, issue)
+    }
+    releases = {
+        one.name: one.event_count for one in queries.releases(tracer.tracer, tracer.reach, issue)
+    }
     assert environments == {"production": 2, "staging": 1}
     assert releases == {"shop@1.0.0": 1, "shop@1.1.0": 2}
 
@@ -151,7 +155,7 @@ def test_tag_values_past_the_limit_count_as_others(
     for number in (1, 2, 3, 4, 5, 1):
         tracer.send(failure(tags={"customer": f"c{number}"}))
     issue = _load(tracer, the_issue(tracer))
-    tag = queries.tag(tracer.meta.read(), issue, "customer")
+    tag = queries.tag(tracer.tracer, tracer.reach, issue, "customer")
     assert tag is not None
     assert [(one.value, one.event_count) for one in tag.values] == [
         ("c1", 2),

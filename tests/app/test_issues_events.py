@@ -18,7 +18,7 @@ def _issue(tracer: Running) -> Issue:
 
 
 def _find(tracer: Running, issue: Issue, which: str) -> EventRow:
-    found = queries.find_event(tracer.tracer, issue, which)
+    found = queries.find_event(tracer.tracer, tracer.reach, issue, which)
     assert found is not None
     return found
 
@@ -40,7 +40,9 @@ def test_latest_oldest_and_neighbours(tracer: Running) -> None:
     assert _find(tracer, issue, "latest").event_id == ids[-1]
     assert _find(tracer, issue, "oldest").event_id == ids[0]
     for place, event_id in enumerate(ids):
-        around = queries.neighbours(tracer.tracer, issue, _find(tracer, issue, event_id))
+        around = queries.neighbours(
+            tracer.tracer, tracer.reach, issue, _find(tracer, issue, event_id)
+        )
         assert (around.first, around.last) == (ids[0], ids[-1])
         assert around.previous == (ids[place - 1] if place else None)
         assert around.next == (ids[place + 1] if place < 4 else None)
@@ -55,7 +57,9 @@ def test_events_of_the_same_moment_are_in_the_order_of_their_ids(tracer: Running
     next_: str | None = _find(tracer, issue, "oldest").event_id
     while next_ is not None:
         walked.append(next_)
-        next_ = queries.neighbours(tracer.tracer, issue, _find(tracer, issue, next_)).next
+        next_ = queries.neighbours(
+            tracer.tracer, tracer.reach, issue, _find(tracer, issue, next_)
+        ).next
     assert walked == ids
 
 
@@ -81,15 +85,15 @@ def test_event_with_those_around_it_is_the_one_that_is_found_alone(tracer: Runni
     tracer.digest()
     issue = _issue(tracer)
     for which in ("recommended", "latest", "oldest", poor, *ids, *twins):
-        found = queries.find_around(tracer.tracer, issue, which)
+        found = queries.find_around(tracer.tracer, tracer.reach, issue, which)
         alone = _find(tracer, issue, which)
         assert found is not None
         assert (found[0].event_id, found[0].timestamp) == (alone.event_id, alone.timestamp)
         assert found[0].size_bytes == alone.size_bytes
-        assert found[1] == queries.neighbours(tracer.tracer, issue, alone)
+        assert found[1] == queries.neighbours(tracer.tracer, tracer.reach, issue, alone)
     assert found[1].total == 6
     for missing in (clock.new_id(), "nonsense"):
-        assert queries.find_around(tracer.tracer, issue, missing) is None
+        assert queries.find_around(tracer.tracer, tracer.reach, issue, missing) is None
 
 
 def test_event_of_another_issue_or_project_is_not_found(tracer: Running) -> None:
@@ -104,7 +108,7 @@ def test_event_of_another_issue_or_project_is_not_found(tracer: Running) -> None
     dashed = f"{mine[:8]}-{mine[8:12]}-{mine[12:16]}-{mine[16:20]}-{mine[20:]}"
     assert _find(tracer, issue, dashed.upper()).event_id == mine
     for missing in (other, elsewhere, clock.new_id(), "nonsense"):
-        assert queries.find_event(tracer.tracer, issue, missing) is None
+        assert queries.find_event(tracer.tracer, tracer.reach, issue, missing) is None
 
 
 def test_payload_is_the_whole_event_with_why_it_was_grouped(tracer: Running) -> None:
@@ -131,7 +135,7 @@ def test_secrets_are_removed_from_tags_and_user_too(tracer: Running) -> None:
     event = _find(tracer, _issue(tracer), event_id)
     assert "sk_live_1234567890abcdefghij" not in str(event)
     assert "hunter2secret" not in str(queries.payload(tracer.tracer, event))
-    tag = queries.tag(tracer.meta.read(), _issue(tracer), "api_key")
+    tag = queries.tag(tracer.tracer, tracer.reach, _issue(tracer), "api_key")
     assert tag is None or "sk_live" not in tag.values[0].value
 
 
@@ -139,16 +143,18 @@ def test_events_are_paged_newest_first(tracer: Running) -> None:
     ids = _send_some(tracer, 7)
     issue, found, cursor = _issue(tracer), [], ""
     while True:
-        events, next_ = queries.events_of_issue(tracer.tracer, issue, cursor=cursor, limit=3)
+        events, next_ = queries.events_of_issue(
+            tracer.tracer, tracer.reach, issue, cursor=cursor, limit=3
+        )
         found += [event.event_id for event in events]
         if next_ is None:
             break
         cursor = next_
     assert found == ids[::-1]
-    events, _ = queries.events_of_issue(tracer.tracer, issue, environment="staging")
+    events, _ = queries.events_of_issue(tracer.tracer, tracer.reach, issue, environment="staging")
     assert events == []
     events, _ = queries.events_of_project(
-        tracer.tracer, tracer.project.id, environment="production"
+        tracer.tracer, tracer.reach, tracer.project.id, environment="production"
     )
     assert [event.event_id for event in events] == ids[::-1]
 
@@ -158,13 +164,17 @@ def test_tags_have_their_top_values_with_shares(tracer: Running) -> None:
         tracer.send(failure(tags={"shop.browser": browser}), digest=False)
     tracer.digest()
     issue = _issue(tracer)
-    [tag] = [one for one in queries.tags(tracer.meta.read(), issue) if one.key == "shop.browser"]
+    [tag] = [
+        one for one in queries.tags(tracer.tracer, tracer.reach, issue) if one.key == "shop.browser"
+    ]
     assert [(one.value, one.event_count, one.percent) for one in tag.values] == [
         ("Chrome", 3, 75.0),
         ("Firefox", 1, 25.0),
     ]
     [short] = [
-        one for one in queries.tags(tracer.meta.read(), issue, top=1) if one.key == "shop.browser"
+        one
+        for one in queries.tags(tracer.tracer, tracer.reach, issue, top=1)
+        if one.key == "shop.browser"
     ]
     assert (len(short.values), short.value_count, short.event_count) == (1, 2, 4)
 
@@ -174,8 +184,8 @@ def test_event_page_needs_three_selects_of_the_event_store(tracer: Running) -> N
     issue = _issue(tracer)
     hashes = queries.hashes(tracer.meta.read(), issue)
     with Meta.counted() as counter:
-        event = queries.find_event(tracer.tracer, issue, "recommended", hashes)
+        event = queries.find_event(tracer.tracer, tracer.reach, issue, "recommended", hashes)
         assert event is not None
-        queries.neighbours(tracer.tracer, issue, event, hashes)
+        queries.neighbours(tracer.tracer, tracer.reach, issue, event, hashes)
         assert queries.payload(tracer.tracer, event)
     assert counter.count <= 3

@@ -29,7 +29,7 @@ def rows_that_name(tracer: Running, project_id: int) -> dict[str, int]:
         SELECT t.name
         FROM sqlite_schema t
         JOIN pragma_table_info(t.name) c ON c.name = 'project_id'
-        WHERE t.type = 'table'
+        WHERE t.type = 'table' AND t.name <> 'audit'
         """
     )
     counts = {

@@ -12,7 +12,7 @@ from tracer.projects.model import Project
 
 
 def stored(tracer: Running, slug: str) -> Project:
-    from tracer.kit.guard import reach_of_all
+    from tracer.kit.access import reach_of_all
 
     reader = tracer.meta.read()
     found = queries.project(reader, reach_of_all(reader, tracer.org.id), slug)

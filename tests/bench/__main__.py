@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import measures
+from bench.organization import organization
 from bench.report import render
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -30,6 +31,7 @@ def sections(quick: bool) -> dict[str, Callable[[], Any]]:
         "digest_one_process": lambda: measures.digest(500, seconds, 0, runs),
         "digest_two_processes": lambda: measures.digest(900, seconds, 1, runs),
         "visible": lambda: measures.visible(300, 10 if quick else 30),
+        "organization": lambda: organization(40 if quick else 200),
         "size": lambda: measures.size(20_000 if quick else 100_000, 300, 60 if quick else 200),
     }
 

@@ -58,7 +58,7 @@ def _rows(results: dict[str, Any]) -> list[Row]:
         Row("… behind at the end", two["behind_s"], "s", 1.0),
         Row("visible in the list at 300 events/s: longest", results["visible"]["max_s"], "s", 1.0),
     ]
-    return rows + _size_rows(results["size"])
+    return rows + _size_rows(results["size"]) + _organization_rows(results["organization"])
 
 
 def _size_rows(size: dict[str, Any]) -> list[Row]:
@@ -75,6 +75,24 @@ def _size_rows(size: dict[str, Any]) -> list[Row]:
             Row(f"{name} page over 100,000 events, idle: p95", idle["p95"], "ms", 50),
             Row(f"{name} page while 300 events/s come in: p95", loaded["p95"], "ms", 100),
         ]
+    return rows
+
+
+def _organization_rows(figures: dict[str, Any]) -> list[Row]:
+    guard = figures["guard_us"]
+    rows = [Row("guard of an ingest request", guard["ingest"]["p50"], "µs", 50)]
+    rows += [
+        Row(
+            f"guard of a page, 10,000 users, 1,000 projects ({who})",
+            guard[f"page, {who}"]["p50"],
+            "µs",
+            300,
+        )
+        for who in ("owner", "member")
+    ]
+    for name, page in figures["pages"].items():
+        what = f"{name}: p95 ({page['statements']} statements)"
+        rows.append(Row(f"10,000 users, 1,000 projects: {what}", page["p95_ms"], "ms", 50))
     return rows
 
 

@@ -145,7 +145,7 @@ def small_disk(tmp_path: Path, megabytes: int, floor_bytes: int):
 
 
 def fill(folder: Path, leave_bytes: int) -> Path:
-    """Take all space but `leave_bytes`. The server writes meanwhile, so the measure is taken again."""
+    """Take all space but `leave_bytes`; measured again when the server took some meanwhile."""
     ballast = folder / "ballast"
     with ballast.open("wb") as file:
         for _ in range(50):

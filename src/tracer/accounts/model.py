@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tracer.errors import Invalid
@@ -15,6 +17,10 @@ THEMES = ("system", "light", "dark")
 LOGIN_IDLE_MS = 30 * 86_400_000
 LOGIN_AGE_MS = 90 * 86_400_000
 SETUP_AGE_MS = 30 * 86_400_000
+#: How long a link to choose a new password works: mailed, and made by an administrator.
+RESET_AGE_MS = 3_600_000
+ADMIN_RESET_AGE_MS = 24 * 3_600_000
+RESETS_AN_HOUR = 3
 
 PASSWORD_MIN = 8
 PASSWORD_MAX = 1024
@@ -23,8 +29,6 @@ NAME_MAX = 100
 SLUG_MAX = 50
 
 SLUG_PATTERN = r"^(?=.*[a-z_-])[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$"
-
-TOKEN_PREFIX = "sntryu_"  # noqa: S105 - what every user token begins with, not a secret
 
 _EMAIL = re.compile(r"[^@\s<>(),;:\\\"\[\]]{1,64}@[^@\s<>(),;:\\\"\[\]]+\.?[^@\s<>(),;:\\\"\[\].]+")
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -79,38 +83,45 @@ class Login:
     @property
     def browser(self) -> str:
         """What the browser calls itself, shortened: "Firefox on Linux"."""
-        agent = parse_user_agent(self.user_agent)
-        known = " on ".join(name for name in (agent.browser, agent.system) if name)
-        return known or self.user_agent[:60] or "Unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An API token without its secret, which is shown once and never stored."""
-
-    id: int
-    user_id: int
-    name: str
-    scopes: tuple[str, ...]
-    created_at: int
-    used_at: int | None
+        return browser_name(self.user_agent) or self.user_agent[:60] or "Unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a cookie or token belongs to, before permissions. `scopes` is None for a login;
-    `ref` is the stored hash of the secret, `csrf` is empty for a token."""
+    """Whom a cookie or token belongs to, before permissions: see `kit.guard.Identity`.
 
-    user_id: int
+    `ref` is the stored hash of the cookie or the id (`jti`) of the token; `csrf` is empty for a
+    token. An organization's own token has no user and the role "organization".
+    """
+
+    user_id: int | None
     email: str
     name: str
     theme: str
     organization_id: int
     organization_slug: str
+    access_version: int
     role: str
+    teams: Mapping[int, str]
+    is_server_admin: bool
+    second_factor: bool
+    confirmed_at: int
     scopes: tuple[str, ...] | None
+    project_ids: tuple[int, ...] | None
     csrf: str
     ref: str
+    token_id: int | None = None
+
+
+def browser_name(user_agent: str) -> str:
+    """A browser as people know it, "Firefox on Linux"; empty when it is no known one."""
+    agent = parse_user_agent(user_agent)
+    return " on ".join(name for name in (agent.browser, agent.system) if name)
+
+
+def secret_hash(secret: str) -> str:
+    """How a random secret is stored: its SHA-256. Random secrets need no slow hash."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def check_email(text: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 from tracer import assets, manifest
 from tracer.accounts import actions as account_actions
 from tracer.accounts import queries as account_queries
+from tracer.accounts.tokens.door import Tokens
+from tracer.accounts.tokens.model import TokensChanged
 from tracer.app import local
 from tracer.app.founding import Founded, found
 from tracer.ingest.digest import Digest, Stores, after_each
@@ -60,14 +62,19 @@ class Application:
         self._stack = ExitStack()
         self._after = [entry for feature in self.features for entry in feature.after]
         self._after.append((KeysChanged, lambda tracer, _: tracer.keys.refresh(tracer.meta.read())))
+        self._after.append(
+            (live.AccessChanged, lambda tracer, fact: tracer.live.recheck(fact.organization_id))
+        )
         groups = [group for feature in self.features for group in feature.routes]
         self.table = Table([*groups, api_pages.routes, live.routes])
         check(self.features, self.table)
         self.static = Static(assets.STATIC)
+        self.tokens = Tokens()
+        self._after.append((TokensChanged, self._reread_tokens))
         self.guard = Guard(
             Doors(
                 account_queries.identity_by_login,
-                account_queries.identity_by_token,
+                self.tokens.identity,
                 account_actions.seen,
             )
         )
@@ -101,8 +108,9 @@ class Application:
 
     def _open_stores(self, stack: ExitStack) -> Tracer:
         settings, folder = self.settings, self.folder
-        meta = Meta(folder.meta)
+        meta = Meta(folder.meta, audit_key=folder.audit_key())
         stack.callback(meta.close)
+        vault = local.open_vault(folder, settings, meta)
         self.founded = found(meta, self.url)
         spool = Spool(
             folder.spool,
@@ -120,6 +128,7 @@ class Application:
         events.prepare((EVENTS, PAYLOADS))
         keys = KeyCache()
         keys.refresh(meta.read())
+        self.tokens.refresh(meta.read())
         return Tracer(
             settings=settings,
             meta=meta,
@@ -137,6 +146,7 @@ class Application:
             templates=self._templates(),
             table=self.table,
             secret=folder.secret(),
+            vault=vault,
         )
 
     def _start_threads(self, stack: ExitStack, tracer: Tracer) -> None:
@@ -165,7 +175,7 @@ class Application:
         stack.callback(digest.stop, DIGEST_STOP_S)
         tracer.worker.start(tracer)
         stack.callback(tracer.worker.stop, WORKER_STOP_S)
-        control = Control(self.folder.control, local.commands(tracer.meta, self.url))
+        control = Control(self.folder.control, local.commands(tracer.meta, tracer.vault, self.url))
         control.start()
         stack.callback(control.stop)
 
@@ -175,6 +185,9 @@ class Application:
             for kind, function in self._after:
                 if type(fact) is kind:
                     _tell(function, tracer, fact)
+
+    def _reread_tokens(self, tracer: Tracer, _fact: TokensChanged) -> None:
+        self.tokens.refresh(tracer.meta.read())
 
     def _worker(self) -> Worker:
         tasks = {name: task for feature in self.features for name, task in feature.tasks.items()}
@@ -188,6 +201,7 @@ class Application:
             static=self.static.url,
             nav=[feature.nav for feature in self.features if feature.nav is not None],
             slots=[slot for feature in self.features for slot in feature.slots],
+            settings=[link for feature in self.features for link in feature.settings],
         )
 
 

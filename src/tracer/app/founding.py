@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tracer.accounts import actions as accounts
 from tracer.accounts import queries as account_queries
 from tracer.accounts.model import Organization
-from tracer.accounts.passwords import hash_password, verify_password
-from tracer.errors import Conflict, NotFound
-from tracer.kit.guard import reach_of_all
-from tracer.kit.permissions import SCOPES
+from tracer.accounts.passwords import hash_password, new_password, verify_password
+from tracer.errors import Conflict
+from tracer.kit import audit
+from tracer.kit.access import reach_of_all
 from tracer.projects import actions as projects
 from tracer.projects import queries as project_queries
 from tracer.projects.model import Project, dsn
@@ -40,7 +40,7 @@ class Founded:
 def found(meta: Meta, url: str) -> Founded:
     """Make the first organization and project if there is none, and a new link while nobody can
     log in (an earlier one goes on working: only hashes are kept, it cannot be shown again)."""
-    with meta.write() as tx:
+    with audit.acting(audit.Acting("task", name="start")), meta.write() as tx:
         is_new = account_queries.first_organization(tx) is None
         organization = _organization(tx, None)
         reach = reach_of_all(tx, organization.id)
@@ -80,23 +80,25 @@ def set_up(
     """An account, an organization and a project, each made unless it is there already.
 
     The defaults that nobody has used yet are renamed, not joined by others. Conflict when the
-    account exists with another password.
+    account exists with another password; Invalid when a new one is too easy to guess. The first
+    account administers the server.
     """
     known = account_queries.user_by_email(meta.read(), email.strip())
     fits = known is not None and verify_password(known.password_hash, password)
     if known is not None and not fits and not reset_password:
         raise Conflict(f"{known.email} has another password. Use --reset-password to replace it.")
-    hashed = "" if fits else hash_password(password)
+    hashed = "" if fits else hash_password(new_password(password, email.strip(), org or ""))
     with meta.write() as tx:
         untouched = not account_queries.has_users(tx)
         home = _organization(tx, org, rename=untouched)
         found_project = _project(tx, home.id, project, platform, rename=untouched)
         if known is None:
-            user_id = accounts.create_user(tx, email, hashed, name)
+            user_id = accounts.create_user(tx, email, hashed, name, is_server_admin=untouched)
         else:
             user_id = known.id
             if hashed:
                 accounts.set_password(tx, user_id, hashed)
+                accounts.end_other_logins(tx, user_id, keep="")
         if not any(m.user_id == user_id for m in account_queries.members(tx, home.id)):
             accounts.add_member(tx, home.id, user_id, role)
         return {
@@ -106,20 +108,6 @@ def set_up(
             "project": found_project.slug,
             "project_id": found_project.id,
         }
-
-
-def make_token(meta: Meta, *, email: str, scopes: list[str], name: str = "") -> dict[str, Any]:
-    """A new API token of a user. NotFound without such a user; Conflict for an unknown scope."""
-    unknown = sorted(set(scopes) - SCOPES)
-    if unknown:
-        known = " ".join(sorted(SCOPES))
-        raise Conflict(f"There is no scope called {unknown[0]}. The scopes are: {known}")
-    with meta.write() as tx:
-        user = account_queries.user_by_email(tx, email.strip())
-        home = None if user is None else account_queries.membership(tx, user.id)
-        if user is None or home is None:
-            raise NotFound(f"There is no account with the e-mail address {email}.")
-        return {"token": accounts.create_token(tx, user.id, home, name, scopes)}
 
 
 def greet(founded: Founded, data: str, waiting: int, *, colour: bool) -> str:

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracer.app import founding, showcase
+from tracer.app import (
+    access_commands,
+    account_commands,
+    factor_commands,
+    founding,
+    mail_commands,
+    secret_commands,
+    showcase,
+    token_commands,
+    trail,
+)
 from tracer.errors import Conflict
 from tracer.kit import control
 from tracer.storage.folder import Folder
+from tracer.storage.keyring import Keyring
 from tracer.storage.meta import Meta
+from tracer.storage.vault import used_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracer.settings import Settings
+    from tracer.storage.vault import Vault
 
 PATIENCE_S = 10.0
+#: What can be done when a master key is missing: seeing it, and giving up what it sealed.
+WITHOUT_KEY = frozenset({"secrets_status", "secrets_forget_lost"})
 
 
 def url_of(settings: Settings) -> str:
@@ -30,13 +46,48 @@ def url_of(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-def commands(meta: Meta, url: str) -> Mapping[str, control.Command]:
+def open_vault(
+    folder: Folder, settings: Settings, meta: Meta, *, with_missing: bool = False
+) -> Vault:
+    """The vault with the master keys of these settings. The folder must be locked.
+
+    Invalid when a key is missing that something is sealed with, unless `with_missing`.
+    """
+    path = settings.master_key_file
+    ring = Keyring(
+        folder.master_key_path,
+        given=settings.master_key,
+        key_file=Path(path).expanduser().absolute() if path else None,
+        used=used_keys(meta.read()),
+    )
+    if not with_missing:
+        ring.check()
+    return ring.vault()
+
+
+def commands(meta: Meta, vault: Vault, url: str) -> Mapping[str, control.Command]:
     """What can be asked of a server through its control socket."""
     return {
         "setup": partial(founding.set_up, meta, url),
-        "token": partial(founding.make_token, meta),
+        "token": partial(token_commands.create, meta, vault),
+        "token_list": partial(token_commands.listing, meta),
+        "token_revoke": partial(token_commands.revoke, meta),
+        "token_rotate": partial(token_commands.rotate, meta, vault),
+        "keys_list": partial(token_commands.key_listing, meta),
+        "keys_rotate": partial(token_commands.rotate_key, meta, vault),
+        "secrets_status": partial(secret_commands.status, meta, vault),
+        "secrets_rotate": partial(secret_commands.rotate, meta, vault),
+        "secrets_forget_lost": partial(secret_commands.forget_lost, meta, vault),
+        "mail_set": partial(mail_commands.set_server, meta, vault),
+        "mail_show": partial(mail_commands.show, meta),
+        "mail_test": partial(mail_commands.send_test, meta, vault),
+        "mail_remove": partial(mail_commands.remove, meta, vault),
+        "reset_second_factor": partial(factor_commands.reset, meta, vault),
         "demo_project": partial(showcase.open_project, meta, url),
         "demo_triage": partial(showcase.triage, meta),
+        **access_commands.commands(meta),
+        **account_commands.commands(meta, url),
+        **trail.commands(meta),
     }
 
 
@@ -56,9 +107,11 @@ def run(settings: Settings, command: str, **arguments: Any) -> Any:
                 raise
             time.sleep(0.1)
     try:
-        meta = Meta(folder.meta)
+        meta = Meta(folder.meta, audit_key=folder.audit_key())
         try:
-            return commands(meta, url_of(settings))[command](**arguments)
+            vault = open_vault(folder, settings, meta, with_missing=command in WITHOUT_KEY)
+            known = commands(meta, vault, url_of(settings))
+            return control.run(known[command], **arguments)
         finally:
             meta.close()
     finally:

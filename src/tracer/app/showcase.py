@@ -9,8 +9,9 @@ from tracer.accounts import queries as account_queries
 from tracer.errors import NotFound
 from tracer.issues import actions as issues
 from tracer.issues import queries as issue_queries
+from tracer.kit import audit
+from tracer.kit.access import reach_of_all
 from tracer.kit.context import ANONYMOUS, Actor
-from tracer.kit.guard import reach_of_all
 from tracer.projects import actions as projects
 from tracer.projects import queries as project_queries
 from tracer.projects.model import dsn
@@ -52,7 +53,7 @@ def triage(meta: Meta, *, project_id: int, steps: Sequence[Mapping[str, str]]) -
     """Treat issues as their owner would. A step names an event and what is done to its issue:
     `resolve` (with `release`), `archive`, `assign` (to the first member) or `comment` (`text`).
     """
-    with meta.write() as tx:
+    with meta.write() as tx, audit.together(tx):
         by = _owner(tx)
         for step in steps:
             issue = _issue_of(tx, project_id, step["event_id"])

@@ -25,7 +25,19 @@ data_option = click.option(
 class Commands(click.Group):
     """Loads a command's module only when it is called: `tracer --help` stays quick."""
 
-    names = ("serve", "setup", "token", "settings", "demo")
+    names = (
+        "serve",
+        "setup",
+        "account",
+        "access",
+        "token",
+        "keys",
+        "audit",
+        "secrets",
+        "mail",
+        "settings",
+        "demo",
+    )
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(self.names)

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tracer.errors import Problem
+from tracer.errors import Problem, RateLimited
+from tracer.ingest.rates import CATEGORIES, REASON
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -14,6 +15,7 @@ _CORS: Final[Headers] = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"x-sentry-error,x-sentry-rate-limits,retry-after"),
     (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"x-content-type-options", b"nosniff"),
 ]
 _PREFLIGHT: Final[Headers] = [
     *_CORS,
@@ -45,10 +47,13 @@ async def answer(
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer_id(send: Any, event_id: str | None) -> None:
-    """What SDKs expect on success: the event id, or `{}` for an envelope without one."""
+async def answer_id(send: Any, event_id: str | None, *, limited_s: int = 0) -> None:
+    """What SDKs expect on success: the event id, or `{}` for an envelope without one. With
+    `limited_s` events of it were left out, and none are wanted for so many seconds."""
     body = b'{"id":"%s"}' % event_id.encode() if event_id else b"{}"
-    await answer(send, 200, body, kind=b"application/json")
+    # No Retry-After here: JavaScript SDKs obey it on every status, and then send nothing at all.
+    extra = [_limited(limited_s)] if limited_s else []
+    await answer(send, 200, body, kind=b"application/json", extra=extra)
 
 
 async def answer_problem(send: Any, problem: Problem, status: int | None = None) -> None:
@@ -56,6 +61,8 @@ async def answer_problem(send: Any, problem: Problem, status: int | None = None)
     extra: Headers = [(b"x-sentry-error", _header_safe(problem.detail))]
     if problem.retry_after_s is not None:
         extra.append((b"retry-after", b"%d" % problem.retry_after_s))
+    if isinstance(problem, RateLimited) and problem.retry_after_s is not None:
+        extra.append(_limited(problem.retry_after_s))
     body = msgspec.json.encode({"detail": problem.detail, "causes": []})
     await answer(send, status or problem.status, body, kind=_JSON[1], extra=extra)
 
@@ -67,6 +74,11 @@ async def answer_preflight(send: Any, headers: dict[bytes, bytes]) -> None:
         answered.append((b"access-control-allow-private-network", b"true"))
     await send({"type": "http.response.start", "status": 200, "headers": answered})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _limited(wait_s: int) -> tuple[bytes, bytes]:
+    """Seconds, categories, what was limited, why."""
+    return b"x-sentry-rate-limits", f"{wait_s}:{';'.join(CATEGORIES)}:key:{REASON}".encode()
 
 
 def _header_safe(text: str) -> bytes:

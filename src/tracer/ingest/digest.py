@@ -179,7 +179,7 @@ class Digest:
                 stores.spool.bury(frame, reason=reason, detail=detail, tries=1)
         refused = self._refusals.take()
         try:
-            with stores.meta.write() as tx:
+            with stores.meta.write(unaudited="digest") as tx:
                 batch = Batch(tx, stores.blobs)
                 self._store_items(batch, prepared)
                 outcomes.record(tx, batch.outcomes)
@@ -221,7 +221,7 @@ class Digest:
         """Write down refusals and key uses, where no batch does it."""
         refused = self._refusals.take()
         try:
-            with self._stores.meta.write() as tx:
+            with self._stores.meta.write(unaudited="digest") as tx:
                 outcomes.record(tx, refused)
                 self._keys.flush_touches(tx)
         except Unavailable:

@@ -13,10 +13,11 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tracer import clock
-from tracer.errors import Forbidden, Problem
+from tracer.errors import Forbidden, Problem, RateLimited
 from tracer.ingest.answers import answer, answer_id, answer_preflight, answer_problem
 from tracer.ingest.intake import Body, Intake, read_envelope
 from tracer.ingest.origins import is_allowed
+from tracer.ingest.rates import Exceeded, count_lost, exceeded
 from tracer.kit.permissions import Permission
 from tracer.kit.routes import Receive, Routes, Scope, Send
 from tracer.projects.keys import ProjectKey
@@ -37,6 +38,10 @@ class Unauthorized(Problem):
     """No usable authorization; SDKs know it as 401."""
 
     status = 401
+
+
+class KeyRateLimited(RateLimited):
+    """Over the rate limit of a key; SDKs wait as long as they are told."""
 
 
 @dataclass(slots=True)
@@ -96,7 +101,8 @@ async def handle(scope: Scope, receive: Receive, send: Send, work: Any) -> None:
     except Problem as problem:
         known = call.project_id is not None and tracer.keys.project(call.project_id)
         counted_for = call.project_id if known and call.project_id else 0
-        intake.refusals.count(counted_for, f"http_{problem.status}")
+        if not isinstance(problem, KeyRateLimited):
+            intake.refusals.count(counted_for, f"http_{problem.status}")
         await answer_problem(send, problem)
     finally:
         intake.leave(call.body.size)
@@ -108,8 +114,9 @@ async def _receive_envelope(call: Call, receive: Receive, send: Send) -> None:
     body = await call.body.read(receive, call.headers.get(b"content-length"))
     opened = await call.intake.open(body, call.encoding, read_envelope(call.intake))
     key = _match_dsn(call, key, opened)
-    await spool(call, key, body, {"kind": "envelope"})
-    await answer_id(send, opened.event_id)
+    over = _limit(call, key, opened)
+    await spool(call, key, body, {"kind": "envelope"} | _lost(over))
+    await answer_id(send, opened.event_id, limited_s=over.wait_s if over else 0)
 
 
 async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
@@ -122,13 +129,14 @@ async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
         body = await call.body.read(receive, call.headers.get(b"content-length"))
     parse = partial(parse_store, content_type=call.content_type, limits=call.intake.limits)
     opened = await call.intake.open(body, call.encoding, parse)
+    over = _limit(call, key, opened)
     # A payload without an id gets one now, so that the answer and every replay agree on it.
     event_id = opened.event_id or clock.new_id()
-    await spool(call, key, body, {"kind": "store", "event_id": event_id})
+    await spool(call, key, body, {"kind": "store", "event_id": event_id} | _lost(over))
     if call.scope["method"] == "GET":
         await answer(send, 200, _PIXEL, kind=b"image/gif")
     else:
-        await answer_id(send, event_id)
+        await answer_id(send, event_id, limited_s=over.wait_s if over else 0)
 
 
 def _auth(call: Call) -> Auth | None:
@@ -149,8 +157,23 @@ def authorize(call: Call, auth: Auth | None) -> ProjectKey:
     origin = call.headers.get(b"origin")
     if origin and not is_allowed(origin.decode("latin-1"), key.allowed_domains):
         raise Forbidden("event submission rejected with_reason: Cors")
+    call.tracer.keys.touch(key.key_id)
     call.public_key = auth.key
     return key
+
+
+def _limit(call: Call, key: ProjectKey, opened: Envelope) -> Exceeded | None:
+    """What of an envelope is over the key's rate limit; KeyRateLimited when nothing is left."""
+    over = exceeded(call.tracer.keys, key, opened.items)
+    if over is not None and not over.keeps_some:
+        count_lost(call.intake.refusals, key.project_id, opened.items)
+        raise KeyRateLimited("rate limit of this key reached", retry_after_s=over.wait_s)
+    return over
+
+
+def _lost(over: Exceeded | None) -> dict[str, str]:
+    """What digest is told of it: types of items that are counted and not stored."""
+    return {} if over is None else {"limited": " ".join(sorted(over.lost))}
 
 
 def _match_dsn(call: Call, key: ProjectKey | None, opened: Envelope) -> ProjectKey:
@@ -180,7 +203,6 @@ async def spool(call: Call, key: ProjectKey, body: bytes, head: Mapping[str, str
         "ip": tracer.network.client_ip(call.scope),
         "ua": headers.get(b"user-agent", b"").decode("utf-8", "replace")[:_MAX_HEADER],
     }
-    tracer.keys.touch(key.key_id)
     frame = NewFrame(
         project_id=key.project_id,
         key=call.public_key,

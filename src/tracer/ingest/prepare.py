@@ -22,6 +22,7 @@ import msgspec
 from tracer.errors import Problem
 from tracer.ingest import outcomes
 from tracer.ingest.items import Arrival, ItemHandler
+from tracer.ingest.rates import REASON
 from tracer.protocol.categories import ITEM_CATEGORY
 from tracer.protocol.encoding import decode_body
 from tracer.protocol.envelope import Envelope, Item, Limits, parse_envelope, parse_store
@@ -73,7 +74,13 @@ def prepare_frame(frame: Frame, rules: ScrubRules | None, workshop: Workshop) ->
             items = [_ended(item, outcomes.INVALID, "project_deleted") for item in envelope.items]
         else:
             arrival = _arrival(frame, envelope, head, rules, workshop.codec)
-            items = [_prepare_item(item, arrival, workshop.handlers) for item in envelope.items]
+            limited = head.get("limited", "").split()
+            items = [
+                _ended(item, outcomes.RATE_LIMITED, REASON)
+                if item.type in limited
+                else _prepare_item(item, arrival, workshop.handlers)
+                for item in envelope.items
+            ]
         return PreparedFrame(frame.id, frame.project_id, tuple(items))
     except Problem as problem:
         # The endpoint accepted this frame, so a refusal here is a fault of ours to look into.

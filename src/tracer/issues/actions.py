@@ -1,4 +1,5 @@
-"""Changes to issues by people. Each takes an open Tx and returns the issue as it is now.
+"""Changes to issues by people. Each takes an open Tx, returns the issue as it is now, and records
+itself in the audit log.
 
 Callers load issues through a Reach; `bulk` does so itself.
 """
@@ -23,6 +24,7 @@ from tracer.issues.model import (
     Activity,
     Issue,
 )
+from tracer.kit import audit
 
 if TYPE_CHECKING:
     from tracer.kit.context import Actor, Reach
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 ERASE_TASK = "erase_issue"
 MAX_RELEASE = 250
 MAX_BULK = 1000
+
+_VERBS = {RESOLVED: "resolve", UNRESOLVED: "unresolve", IGNORED: "archive"}
 
 
 def resolve(tx: Tx, issue: Issue, *, by: Actor, in_release: str | None = None) -> Issue:
@@ -78,9 +82,16 @@ def _set_status(
         status=status,
     )
     _note(tx, issue, by, STATUS_NAMES[status], {"release": resolved_in} if resolved_in else {})
-    return replace(
+    changed = replace(
         issue, status=status, status_at=tx.now_ms, resolved_in=resolved_in, regressed_at=None
     )
+    before, after = audit.differing(_status_of(issue), _status_of(changed))
+    _record(tx, _VERBS[status], issue, before=before, after=after)
+    return changed
+
+
+def _status_of(issue: Issue) -> dict[str, Any]:
+    return {"status": issue.status_name, "resolved_in": issue.resolved_in}
 
 
 def assign(tx: Tx, issue: Issue, user_id: int | None, *, by: Actor) -> Issue:
@@ -111,6 +122,13 @@ def assign(tx: Tx, issue: Issue, user_id: int | None, *, by: Actor) -> Issue:
         _note(tx, issue, by, "unassigned", {})
     else:
         _note(tx, issue, by, "assigned", {"user_id": user_id, "user": assignee})
+    _record(
+        tx,
+        "assign",
+        issue,
+        before={"assignee_id": issue.assignee_id, "assignee": issue.assignee},
+        after={"assignee_id": user_id, "assignee": assignee},
+    )
     return replace(issue, assignee_id=user_id, assignee=assignee)
 
 
@@ -119,6 +137,7 @@ def comment(tx: Tx, issue: Issue, text: str, *, by: Actor) -> Activity:
     data = {"text": _comment_text(text)}
     issue = _current(tx, issue)
     id_ = _note(tx, issue, by, "comment", data)
+    _record_comment(tx, "create", issue, id_, after=data)
     return Activity(id_, "comment", data, tx.now_ms, by.user_id, by.name or by.email)
 
 
@@ -130,6 +149,7 @@ def edit_comment(tx: Tx, issue: Issue, entry: Activity, text: str, *, by: Actor)
         "UPDATE issue_activity SET data = :data WHERE id = :id", id=entry.id, data=_json(data)
     )
     _changed(tx, issue.project_id)
+    _record_comment(tx, "update", issue, entry.id, before=entry.data, after=data)
     return replace(entry, data=data)
 
 
@@ -138,6 +158,7 @@ def delete_comment(tx: Tx, issue: Issue, entry: Activity, *, by: Actor) -> None:
     _check_author(entry, by)
     tx.execute("DELETE FROM issue_activity WHERE id = :id", id=entry.id)
     _changed(tx, issue.project_id)
+    _record_comment(tx, "delete", issue, entry.id, before=entry.data)
 
 
 def _check_author(entry: Activity, by: Actor) -> None:
@@ -166,6 +187,7 @@ def delete(tx: Tx, issue: Issue, *, by: Actor) -> Issue:  # noqa: ARG001
     tx.execute("DELETE FROM issues WHERE id = :id", id=issue.id)
     tx.enqueue(ERASE_TASK, project_id=issue.project_id, hashes=list(hashes), frame=frame)
     _changed(tx, issue.project_id)
+    _record(tx, "delete", issue, before={"title": issue.title, "status": issue.status_name})
     return issue
 
 
@@ -178,13 +200,15 @@ def bulk(
     **options: Any,
 ) -> list[Issue]:
     """One of the actions above on each issue in reach; ids out of reach are passed over.
+    The audit log gets one entry of them all (in each project).
 
     `bulk(tx, reach, ids, assign, 7, by=actor)`. Raises Invalid for more than MAX_BULK ids.
     """
     if len(ids) > MAX_BULK:
         raise Invalid(f"Choose at most {MAX_BULK:,} issues.")
     found = queries.issues_by_id(tx, reach, tuple(dict.fromkeys(ids)))
-    return [action(tx, issue, *arguments, **options) for issue in found]
+    with audit.together(tx):
+        return [action(tx, issue, *arguments, **options) for issue in found]
 
 
 def _current(tx: Tx, issue: Issue) -> Issue:
@@ -207,6 +231,30 @@ def _note(tx: Tx, issue: Issue, by: Actor, kind: str, data: dict[str, Any]) -> i
         kind=kind,
         data=_json(data),
         now=tx.now_ms,
+    )
+
+
+def _record(tx: Tx, verb: str, issue: Issue, **values: Any) -> None:
+    audit.record(
+        tx,
+        f"issue.{verb}",
+        "issue",
+        issue.id,
+        name=issue.name,
+        project_id=issue.project_id,
+        **values,
+    )
+
+
+def _record_comment(tx: Tx, verb: str, issue: Issue, comment_id: int, **values: Any) -> None:
+    audit.record(
+        tx,
+        f"comment.{verb}",
+        "comment",
+        comment_id,
+        name=issue.name,
+        project_id=issue.project_id,
+        **values,
     )
 
 

@@ -55,7 +55,7 @@ def erase_issue(tracer: Tracer, *, project_id: int, hashes: Sequence[str], frame
 def erase_attachments(tracer: Tracer, project_id: int, event_ids: Sequence[str]) -> None:
     """Remove the attachments of events, and the blobs that no other attachment shares."""
     listed = msgspec.json.encode(list(event_ids)).decode()
-    with tracer.meta.write() as tx:
+    with tracer.meta.write(unaudited="erasing what a deleted issue left") as tx:
         blobs = tx.rows(
             """
             SELECT DISTINCT a.blob
@@ -85,7 +85,7 @@ def forget_recent(tracer: Tracer) -> None:
     """Forget the ids of events that are too old to be sent twice."""
     before = clock.now_ms() - RECENT_MS
     for (project_id,) in tracer.meta.read().rows("SELECT id FROM projects"):
-        with tracer.meta.write() as tx:
+        with tracer.meta.write(unaudited="forgetting ids of old events") as tx:
             tx.execute(
                 "DELETE FROM recent_events WHERE project_id = :project AND received_at < :before",
                 project=project_id,
@@ -98,7 +98,7 @@ def forget_hours(tracer: Tracer) -> None:
     before = clock.now_ms() - HOURS_MS
     last = tracer.meta.read().value("SELECT max(id) FROM issues") or 0
     for start in range(1, last + 1, _SLICE):
-        with tracer.meta.write() as tx:
+        with tracer.meta.write(unaudited="forgetting old counts") as tx:
             tx.execute(
                 """
                 DELETE FROM issue_hours

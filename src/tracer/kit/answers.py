@@ -32,6 +32,8 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "x-frame-options": "DENY",
 }
+# For a year once seen; siblings of the host decide for themselves.
+_HSTS = "max-age=31536000"
 _GZIPPED = ("text/", "application/json")
 
 
@@ -67,12 +69,19 @@ def finish(req: Req, response: Response) -> Response:
     if response.status_code == 303 and req.is_htmx:
         response = Response(b"", 204, {"hx-redirect": response.headers["location"]})
     flashes.attach(req, response)
-    headers = response.headers
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
+    headers = protect(response).headers
+    if req.is_https:
+        headers.setdefault("strict-transport-security", _HSTS)
     for cookie in req.cookie_changes:
         headers.append("set-cookie", cookie)
     _compress(req, response)
+    return response
+
+
+def protect(response: Response) -> Response:
+    """The same answer with the headers that keep a browser from doing harm with it."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     return response
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import msgspec
 
 from tracer import clock
 from tracer.errors import Invalid
+from tracer.kit.access import NO_ACCESS, Access
+from tracer.kit.directory import ProjectRef
 from tracer.kit.forms import Form, Query
 from tracer.kit.permissions import Permission
+from tracer.kit.reach import NOWHERE
+from tracer.kit.reach import Reach as Reach
 from tracer.settings import Settings
 
 if TYPE_CHECKING:
-    from tracer.kit.guard import Guard
+    from tracer.kit.guard import Guard, Identity
     from tracer.kit.live import Live
     from tracer.kit.network import Network
     from tracer.kit.routes import Route, Table
@@ -27,13 +31,18 @@ if TYPE_CHECKING:
     from tracer.storage.events import EventStore
     from tracer.storage.meta import Meta, Reader
     from tracer.storage.spool import Spool
+    from tracer.storage.vault import Vault
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. `ref` is the stored hash of the cookie or token; `csrf` the login's own key."""
+    """Who asks. `ref` is the stored hash of the cookie or the token's id; `csrf` the login's own
+    key. `confirmed_at` (unix ms): when the password or a second factor was last shown.
+
+    What they may do is `access`; ask `can`.
+    """
 
     kind: Literal["user", "token", "anonymous"]
     user_id: int | None = None
@@ -42,45 +51,50 @@ class Actor:
     organization_id: int | None = None
     organization_slug: str = ""
     role: str = ""
-    permissions: frozenset[Permission] = frozenset()
+    access: Access = NO_ACCESS
+    teams: Mapping[int, str] = field(default_factory=dict)
+    is_server_admin: bool = False
+    second_factor: bool = False
+    confirmed_at: int = 0
     theme: str = "system"
     csrf: str = ""
     ref: str = ""
+    token_id: int | None = None
+    identity: Identity | None = None
 
     @property
     def is_anonymous(self) -> bool:
         return self.kind == "anonymous"
 
-    def can(self, permission: Permission | str) -> bool:
-        """Whether the actor holds a permission, by value (`"event:write"`) or member."""
-        return permission in self.permissions
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """What the actor may do in the whole organization."""
+        return self.access.permissions
+
+    @property
+    def leads(self) -> frozenset[int]:
+        """The projects of the teams that the actor leads."""
+        return self.access.leads
+
+    @property
+    def of_lead(self) -> frozenset[Permission]:
+        """What the actor may do on the projects in `leads` besides."""
+        return self.access.of_lead
+
+    def can(self, permission: Permission | str, project_id: int | None = None) -> bool:
+        """Whether the actor holds a permission (member or value), on a project if one is named."""
+        if permission == Permission.SERVER_ADMIN:
+            return self.is_server_admin
+        return self.access.may(permission, project_id)
+
+    def can_with_team(self, permission: Permission, team_id: int) -> bool:
+        """Whether the actor holds a permission on a team: in the organization, or as its lead."""
+        if permission in self.permissions:
+            return True
+        return self.teams.get(team_id) == "lead" and permission in self.of_lead
 
 
 ANONYMOUS = Actor("anonymous")
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """The project ids an actor may see. Made by the guard and by tests only."""
-
-    organization_id: int
-    project_ids: tuple[int, ...]
-
-    def holds(self, project_id: int) -> bool:
-        """Whether the project is in reach."""
-        return project_id in self.project_ids
-
-
-NOWHERE = Reach(0, ())
-
-
-class ProjectRef(NamedTuple):
-    """A project in reach, as the navigation shows it."""
-
-    id: int
-    slug: str
-    name: str
-    platform: str
 
 
 class Keys(Protocol):
@@ -113,6 +127,7 @@ class Tracer:
     templates: Templates
     table: Table
     secret: bytes
+    vault: Vault
     intake: Any = None
     digest: Any = None
     closing: bool = False
@@ -159,6 +174,19 @@ class Req:
             and "hx-boosted" not in headers
             and "hx-history-restore-request" not in headers
         )
+
+    @property
+    def public_url(self) -> str:
+        """The URL of this server for links in mails: never the request's own Host header."""
+        return self.tracer.network.public_url
+
+    @property
+    def own_referer(self) -> str:
+        """The path and query of the page of this site that the request came from, or ""."""
+        referer = self.headers.get("referer", "")
+        path = referer.removeprefix(self.base_url)
+        is_path = path != referer and path.startswith("/") and not path.startswith(("//", "/\\"))
+        return path if is_path else ""
 
     @property
     def is_https(self) -> bool:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +19,14 @@ from typing import Any
 import msgspec
 
 from tracer.errors import Conflict, Problem, Unavailable
+from tracer.kit import audit
 
 log = logging.getLogger("tracer.control")
 
 MAX_BYTES = 64 * 1024
 CALL_TIMEOUT_S = 30.0
 _MAX_PATH = 100
+_CREDENTIALS = struct.Struct("3i")  # process, user and group, as Linux tells them
 
 Command = Callable[..., Mapping[str, Any]]
 
@@ -69,22 +73,38 @@ class Control:
                 try:
                     line = _read_line(connection)
                     if line:
-                        connection.sendall(msgspec.json.encode(self._answer(line)) + b"\n")
+                        answer = self._answer(line, _peer(connection))
+                        connection.sendall(msgspec.json.encode(answer) + b"\n")
                 except OSError:
                     log.debug("a command went away")
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _answer(self, line: bytes, uid: int) -> dict[str, Any]:
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
             command = self._commands.get(str(request.pop("command", "")))
             if command is None:
                 return {"error": "The running server does not know this command."}
-            return {"result": command(**request)}
+            return {"result": _run_as(uid, command, request)}
         except Problem as problem:
             return {"error": problem.detail}
         except Exception:
             log.exception("a command failed")
             return {"error": "The command failed; the server's log says why."}
+
+
+def run(command: Command, **arguments: Any) -> Mapping[str, Any]:
+    """Run a command here; what it changes is recorded as the doing of this process's user."""
+    return _run_as(os.getuid(), command, arguments)
+
+
+def _run_as(uid: int, command: Command, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Who is told by the system, not by environment variables, which anybody may set."""
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"uid {uid}"  # as in containers, which know no names
+    with audit.acting(audit.Acting("cli", name=name)):
+        return command(**arguments)
 
 
 def call(path: Path, command: str, **arguments: Any) -> Any:
@@ -104,6 +124,16 @@ def call(path: Path, command: str, **arguments: Any) -> Any:
     if "result" not in answer:
         raise Unavailable("The running server did not answer.")
     return answer["result"]
+
+
+def _peer(connection: socket.socket) -> int:
+    """The user id of who runs the command, where the system tells it; else this process's."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return os.getuid()
+    found = connection.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+    uid: int = _CREDENTIALS.unpack(found)[1]
+    return uid
 
 
 def _connect(path: Path, timeout_s: float) -> socket.socket:

@@ -25,6 +25,18 @@ class Nav:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsLink:
+    """An entry of a settings navigation: `group` is "organization", "server" or "account"."""
+
+    title: str
+    path: str
+    icon: str
+    group: str
+    order: int = 50
+    can: Permission | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """A place in a page of another package: the page loads `path` into it when it comes into view.
 
@@ -52,4 +64,5 @@ class Feature:
     items: Mapping[str, Any] = field(default_factory=dict)
     after: tuple[tuple[type, Callable[[Tracer, Any], None]], ...] = ()
     nav: Nav | None = None
+    settings: tuple[SettingsLink, ...] = ()
     slots: tuple[Slot, ...] = ()

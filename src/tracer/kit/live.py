@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from tracer.errors import Invalid, Unavailable
 from tracer.kit.answers import Endless
 from tracer.kit.permissions import Permission
+from tracer.kit.render import Response, empty
 from tracer.kit.routes import Receive, Routes, Scope, Send
 
 if TYPE_CHECKING:
@@ -28,18 +30,29 @@ routes = Routes()
 GAP_S = 0.5
 HEARTBEAT_S = 15.0
 RECHECK_S = 30.0
-MAX_LISTENERS = 1000
-MAX_TOPICS = 100
+MAX_LISTENERS = 4000
+#: The topic of pages that listen to nothing but their end.
+_PAGES = "pages"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessChanged:
+    """Somebody may see less than before: open pages are asked again at once. With an
+    `organization_id` those of that organization, else all."""
+
+    organization_id: int | None = None
 
 
 class Listener:
     """One open page: the latest message of each of its topics that it has not been sent yet."""
 
-    def __init__(self, topics: frozenset[str]) -> None:
+    def __init__(self, topics: frozenset[str], organization_id: int | None = None) -> None:
         self.topics = topics
+        self.organization_id = organization_id
         self.waiting: dict[str, dict[str, Any]] = {}
         self.wake = asyncio.Event()
         self.is_over = False
+        self.is_doubtful = False
 
 
 class Live:
@@ -66,6 +79,20 @@ class Live:
             for listener in list(listeners):
                 listener.is_over = True
                 listener.wake.set()
+
+    def recheck(self, organization_id: int | None = None) -> None:
+        """Ask the open pages of an organization, or all, at once whether they may stay. From any
+        thread."""
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._doubt, organization_id)
+
+    def _doubt(self, organization_id: int | None) -> None:
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                if organization_id in (None, listener.organization_id):
+                    listener.is_doubtful = True
+                    listener.wake.set()
 
     def publish(self, topic: str, data: dict[str, Any]) -> None:
         """Tell the listeners of a topic. Within half a second, numbers add up and the rest wins."""
@@ -119,16 +146,22 @@ class Live:
 
 
 class LiveAnswer(Endless):
-    """An open `text/event-stream` answer. `still_allowed` is asked again every half minute."""
+    """An open `text/event-stream` answer. `still_allowed` is asked again every half minute, and
+    before anything else is sent once access has changed."""
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, live: Live, topics: frozenset[str], still_allowed: Callable[[], bool]
+        self,
+        live: Live,
+        topics: frozenset[str],
+        still_allowed: Callable[[], bool],
+        organization_id: int | None = None,
     ) -> None:
         super().__init__(b"", 200, {"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._live, self._topics, self._still_allowed = live, topics, still_allowed
+        self._live, self._still_allowed = live, still_allowed
+        self._listener = Listener(topics, organization_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
@@ -136,7 +169,7 @@ class LiveAnswer(Endless):
             await send(start)
             await send({"type": "http.response.body", "body": b""})
             return
-        listener = Listener(self._topics)
+        listener = self._listener
         self._live.join(listener)
         gone = asyncio.ensure_future(_disconnected(receive, listener))
         try:
@@ -158,15 +191,16 @@ class LiveAnswer(Endless):
             except TimeoutError:
                 await _write(send, b": still here\n\n")
             listener.wake.clear()
-            while listener.waiting and not listener.is_over:
-                topic, data = listener.waiting.popitem()
-                body = msgspec.json.encode({"topic": topic, **data})
-                await _write(send, b"event: " + _name(topic) + b"\ndata: " + body + b"\n\n")
-            if time.monotonic() - checked > RECHECK_S:
+            if listener.is_doubtful or time.monotonic() - checked > RECHECK_S:
+                listener.is_doubtful = False
                 checked = time.monotonic()
                 if not await asyncio.to_thread(self._still_allowed):
                     await _write(send, b"event: over\ndata: {}\n\n")
                     return
+            while listener.waiting and not listener.is_over:
+                topic, data = listener.waiting.popitem()
+                body = msgspec.json.encode({"topic": topic, **data})
+                await _write(send, b"event: " + _name(topic) + b"\ndata: " + body + b"\n\n")
 
 
 @routes.get("/live/", can=Permission.EVENT_READ)
@@ -175,8 +209,23 @@ def listen(req: Req) -> LiveAnswer:
 
     An event's name is the kind of its topic (`project`); its data is JSON with the `topic`.
     """
+    topics = _topics(req)
+    project_ids = frozenset(int(topic.partition(":")[2]) for topic in topics)
     guard = req.tracer.guard
-    return LiveAnswer(req.tracer.live, _topics(req), lambda: guard.knows(req))
+    home = req.actor.organization_id
+    return LiveAnswer(req.tracer.live, topics, lambda: guard.still_sees(req, project_ids), home)
+
+
+@routes.get("/live/page", can=Permission.LOGGED_IN)
+def watch(req: Req) -> Response:
+    """`?path=/issues/12/`: says nothing but `over`, when who looks at that page no longer may. 204
+    for who may not now: no browser asks again after it."""
+    path, guard = req.query.text("path", max=2000, required=True), req.tracer.guard
+    if not guard.still_opens(req, path):
+        return empty()
+    home = req.actor.organization_id
+    topics = frozenset({_PAGES})
+    return LiveAnswer(req.tracer.live, topics, lambda: guard.still_opens(req, path), home)
 
 
 def _topics(req: Req) -> frozenset[str]:

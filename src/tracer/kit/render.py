@@ -44,7 +44,7 @@ def page(
     """A whole page, or only `part` when htmx asks for it.
 
     Templates also get: req, actor, can(permission), nav, projects, theme, csrf, flashes (pairs of
-    kind and message), static(path), slots(name, …).
+    kind and message), settings(group), static(path), slots(name, …).
     """
     templates = req.tracer.templates
     wants_part = part is not None and req.is_htmx
@@ -54,6 +54,11 @@ def page(
         actor=actor,
         can=actor.can,
         nav=[entry for entry in templates.nav if entry.can is None or actor.can(entry.can)],
+        settings=lambda group: [
+            link
+            for link in templates.settings
+            if link.group == group and (link.can is None or actor.can(link.can))
+        ],
         projects=req.projects,
         theme=actor.theme,
         csrf=csrf.token(req),
@@ -112,7 +117,8 @@ def download(
     shown = inline and kind in _INLINE_TYPES
     if not shown and not kind.startswith(("application/json", "text/markdown", "image/")):
         kind = "application/octet-stream"
-    safe = "".join(c if c.isalnum() or c in "._- " else "_" for c in name)[:150] or "file"
+    safe = "".join(c if c.isalnum() or c in "._- " else "_" for c in name)[:150]
+    safe = safe if safe.strip("._ ") else "file"
     plain = safe.encode("ascii", "replace").decode().replace("?", "_")
     return Response(
         content,

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tracer.kit.permissions import Permission
+
+if TYPE_CHECKING:
+    from tracer.kit.context import Req
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -64,10 +67,15 @@ class Route:
     body_bytes: int
     pattern: re.Pattern[str] = field(repr=False)
     ints: frozenset[str] = frozenset()
+    step_up: bool | Callable[[Req], bool] = False
 
     @property
     def is_api(self) -> bool:
         return self.path.startswith("/api/0/")
+
+    def is_dangerous(self, req: Req) -> bool:
+        """Whether this request needs a recent proof of who asks."""
+        return self.step_up if isinstance(self.step_up, bool) else self.step_up(req)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +108,20 @@ class Routes:
         load: Callable[..., Any] | None = None,
         doc: Operation | None = None,
         body_bytes: int = MAX_BODY_BYTES,
+        step_up: bool | Callable[[Req], bool] = False,
     ) -> Callable[[H], H]:
         """Declare a handler: called with (req, loaded) if `load` is given, else (req, **values).
 
         `load(reader, reach, **values)` returns the object, or None for 404.
-        `body_bytes` bounds the request's body; a longer one is 413.
+        `body_bytes` bounds the request's body; a longer one is 413. `step_up` asks a login for its
+        password or second factor again, if that was not shown for a while; a function tells for
+        which requests.
         """
         pattern, ints = _compile(path)
 
         def declare(handler: H) -> H:
             self.items.append(
-                Route(method, path, can, handler, load, doc, body_bytes, pattern, ints)
+                Route(method, path, can, handler, load, doc, body_bytes, pattern, ints, step_up)
             )
             return handler
 

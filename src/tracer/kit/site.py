@@ -58,9 +58,8 @@ class Site:
                 await self._http(scope, receive, send)
             elif scope["method"] not in raw[0].methods:
                 allow = ", ".join(raw[0].methods)
-                await text("Method Not Allowed", status=405, headers={"allow": allow})(
-                    scope, receive, send
-                )
+                refusal = text("Method Not Allowed", status=405, headers={"allow": allow})
+                await answers.protect(refusal)(scope, receive, send)
             else:
                 scope["path_params"] = raw[1]
                 scope["tracer"] = tracer
@@ -115,7 +114,7 @@ class Site:
             response = await self._dynamic(tracer, scope, receive)
         if scope["method"] == "HEAD" and not isinstance(response, answers.Endless):
             response.body = b""
-        await response(scope, receive, send)
+        await answers.protect(response)(scope, receive, send)
 
     async def _dynamic(self, tracer: Tracer, scope: Scope, receive: Receive) -> Response:
         """A page or API answer, made on a web thread; every failure becomes an answer too."""
@@ -126,6 +125,7 @@ class Site:
         chunks: list[bytes] = []
         try:
             try:
+                req.query = Query.parse_query(scope.get("query_string", b""))
                 await self._read_body(req, receive, limit, chunks)
                 req.content = b"".join(chunks)
             except Problem as error:
@@ -202,22 +202,18 @@ class Site:
 
 
 def read_request(tracer: Tracer, scope: Scope) -> Req:
-    """An ASGI request, before its body is read and before anybody is known."""
+    """An ASGI request, before its query and body are read and before anybody is known."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         joint = "; " if name == "cookie" else ", "
         headers[name] = f"{headers[name]}{joint}{value}" if name in headers else value
     network = tracer.network
-    try:
-        query = Query.parse_query(scope.get("query_string", b""))
-    except Problem:
-        query = Query([])
     return Req(
         tracer=tracer,
         method=scope["method"],
         path=scope["path"],
-        query=query,
+        query=Query([]),
         headers=headers,
         cookies=_cookies(headers.get("cookie", "")),
         client_ip=network.client_ip(scope),

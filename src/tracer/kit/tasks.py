@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracer.errors import NotFound
+from tracer.kit import audit
 
 if TYPE_CHECKING:
     from tracer.kit.context import Tracer
@@ -60,17 +61,15 @@ def failed_tasks(reader: Reader, *, limit: int = 100) -> list[Task]:
 
 def retry(tx: Tx, task_id: int) -> None:
     """Put a failed task back with all its tries; NotFound when it is not there or not failed."""
-    changed = tx.execute(
-        """
-        UPDATE tasks
-        SET status = 'waiting', tries = 0, due_at = :now
-        WHERE id = :id AND status = 'failed'
-        """,
+    name = tx.value("SELECT name FROM tasks WHERE id = :id AND status = 'failed'", id=task_id)
+    if name is None:
+        raise NotFound("No such failed task.")
+    tx.execute(
+        "UPDATE tasks SET status = 'waiting', tries = 0, due_at = :now WHERE id = :id",
         id=task_id,
         now=tx.now_ms,
     )
-    if not changed:
-        raise NotFound("No such failed task.")
+    audit.record(tx, "task.retry", "task", task_id, name=name)
 
 
 def claim(tx: Tx, *, lease_ms: int) -> Task | None:

@@ -13,7 +13,7 @@ from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator
 from markupsafe import Markup, escape
 
-from tracer.kit.feature import Nav, Slot
+from tracer.kit.feature import Nav, SettingsLink, Slot
 from tracer.kit.filters import FILTERS
 
 
@@ -68,9 +68,11 @@ class Templates:
         static: Callable[[str], str],
         nav: Sequence[Nav] = (),
         slots: Iterable[Slot] = (),
+        settings: Iterable[SettingsLink] = (),
         reload: bool = False,
     ) -> None:
         self.nav = tuple(sorted(nav, key=lambda entry: (entry.order, entry.title)))
+        self.settings = tuple(sorted(settings, key=lambda link: (link.order, link.title)))
         self._slots = tuple(slots)
         self.environment = _Environment(
             loader=jinja2.FileSystemLoader(folder),

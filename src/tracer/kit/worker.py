@@ -15,7 +15,8 @@ import msgspec
 
 from tracer import clock
 from tracer.errors import Invalid, NotFound, Problem
-from tracer.kit import tasks
+from tracer.kit import audit, tasks
+from tracer.kit.redact import redact
 from tracer.kit.tasks import Every, Task
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class Worker:
             if self._is_stopping or time.monotonic() < self._due_s[index]:
                 continue
             try:
-                every.function(tracer)
+                with audit.acting(audit.Acting("task", name=every.function.__name__)):
+                    every.function(tracer)
             except Exception:
                 log.exception("scheduled %s failed", every.function.__name__)
             self._due_s[index] = time.monotonic() + every.seconds
@@ -100,12 +102,12 @@ class Worker:
     def _run_next(self, tracer: Tracer) -> bool:
         if not self._has_due(tracer):
             return False
-        with tracer.meta.write() as tx:
+        with tracer.meta.write(unaudited="task queue") as tx:
             task = tasks.claim(tx, lease_ms=LEASE_MS)
         if task is None:
             return False
         error, may_pass = self._run(tracer, task)
-        with tracer.meta.write() as tx:
+        with tracer.meta.write(unaudited="task queue") as tx:
             if error is None:
                 tasks.finish(tx, task)
             else:
@@ -122,7 +124,8 @@ class Worker:
         if function is None:
             return f"no package declares the task {task.name!r}", False
         try:
-            function(tracer, **msgspec.json.decode(task.arguments))
+            with audit.acting(audit.Acting("task", name=task.name)):
+                function(tracer, **msgspec.json.decode(task.arguments))
         except NotFound:
             log.info("task %s %s: its object is gone", task.id, task.name)
         except Invalid as error:
@@ -131,5 +134,5 @@ class Worker:
             return error.detail, True
         except Exception as error:
             log.exception("task %s %s failed", task.id, task.name)
-            return f"{type(error).__name__}: {error}", True
+            return redact(f"{type(error).__name__}: {error}"), True
         return None, True

@@ -1,13 +1,17 @@
-"""Writes of projects and keys. Each says so with `KeysChanged`, which refreshes the DSN cache."""
+"""Writes of projects and keys, each recorded in the audit log. Each says so with `KeysChanged`,
+which refreshes the DSN cache.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracer import clock
+from tracer.accounts.actions import delete_emptied
 from tracer.accounts.model import check_slug, slug_from
 from tracer.errors import Conflict, Invalid, NotFound
+from tracer.kit import audit
 from tracer.projects import queries
 from tracer.projects.model import (
     KEYS_MAX,
@@ -19,6 +23,7 @@ from tracer.projects.model import (
     check_label,
     check_name,
     check_platform,
+    check_rate,
 )
 
 if TYPE_CHECKING:
@@ -50,8 +55,10 @@ def create_project(
         platform=check_platform(platform),
         now=tx.now_ms,
     )
+    project = _load(tx, project_id)
+    _record(tx, "project.create", project, after=_settings(project))
     create_key(tx, project_id)
-    return _load(tx, project_id)
+    return project
 
 
 def update_project(tx: Tx, project: Project, changes: Project) -> Project:
@@ -77,7 +84,15 @@ def update_project(tx: Tx, project: Project, changes: Project) -> Project:
         id=project.id,
     )
     tx.emit(KeysChanged())
-    return _load(tx, project.id)
+    changed = _load(tx, project.id)
+    before, after = audit.differing(_settings(project), _settings(changed))
+    _record(tx, "project.update", changed, before=before, after=after)
+    return changed
+
+
+def note_sample(tx: Tx, project: Project, platform: str) -> None:
+    """Records that somebody had a sample event sent; it goes the way of all events."""
+    _record(tx, "project.send_sample", project, after={"platform": platform})
 
 
 def delete_project(tx: Tx, project: Project) -> None:
@@ -91,6 +106,7 @@ def delete_project(tx: Tx, project: Project) -> None:
     tx.execute("DELETE FROM project_keys WHERE project_id = :id", id=project.id)
     tx.enqueue(ERASE_TASK, project_id=project.id)
     tx.emit(KeysChanged())
+    _record(tx, "project.delete", project, before=_settings(project))
 
 
 def erase_issues(tx: Tx, project_id: int, *, limit: int) -> int:
@@ -108,21 +124,32 @@ def erase_issues(tx: Tx, project_id: int, *, limit: int) -> int:
 
 
 def erase_project(tx: Tx, project_id: int) -> None:
-    """Erases what is left of a deleted project: every row, of whatever package, that names it."""
+    """Erases what is left of a deleted project: every row, of whatever package, that names it.
+    Only the audit log keeps what was done to it."""
+    organization_id = tx.value("SELECT organization_id FROM projects WHERE id = :id", id=project_id)
     blobs = tx.rows("SELECT DISTINCT blob FROM attachments WHERE project_id = :id", id=project_id)
     tables = tx.rows(
         """
         SELECT t.name
         FROM sqlite_schema t
         JOIN pragma_table_info(t.name) c ON c.name = 'project_id'
-        WHERE t.type = 'table'
+        WHERE t.type = 'table' AND t.name <> 'audit'
         """
     )
     for (table,) in tables:
         tx.execute(f'DELETE FROM "{table}" WHERE project_id = :id', id=project_id)  # noqa: S608
     tx.execute("DELETE FROM projects WHERE id = :id AND deleted_at IS NOT NULL", id=project_id)
+    delete_emptied(tx, organization_id)
     if blobs:
         tx.enqueue(BLOBS_TASK, digests=[row[0] for row in blobs])
+    audit.record(
+        tx,
+        "project.erase",
+        "project",
+        project_id,
+        organization_id=organization_id,
+        project_id=project_id,
+    )
 
 
 def blob_is_used(tx: Tx, digest: str) -> bool:
@@ -146,7 +173,9 @@ def create_key(tx: Tx, project_id: int, label: str = "") -> Key:
         now=tx.now_ms,
     )
     tx.emit(KeysChanged())
-    return _load_key(tx, project_id, key_id)
+    key = _load_key(tx, project_id, key_id)
+    _record_key(tx, "create", key, after=_key_settings(key))
+    return key
 
 
 def update_key(tx: Tx, key: Key, *, label: str | None = None, is_active: bool | None = None) -> Key:
@@ -164,7 +193,33 @@ def update_key(tx: Tx, key: Key, *, label: str | None = None, is_active: bool | 
         id=key.id,
     )
     tx.emit(KeysChanged())
-    return _load_key(tx, key.project_id, key.id)
+    changed = _load_key(tx, key.project_id, key.id)
+    before, after = audit.differing(_key_settings(key), _key_settings(changed))
+    _record_key(tx, "update", changed, before=before, after=after)
+    return changed
+
+
+def limit_key(tx: Tx, key: Key, rate: tuple[int, int] | None) -> Key:
+    """Takes at most so many events in so many seconds from now on; None takes them all."""
+    count, window_s = (None, None) if rate is None else check_rate(*rate)
+    tx.execute(
+        "UPDATE project_keys SET rate_limit = :count, rate_window_s = :window_s WHERE id = :id",
+        count=count,
+        window_s=window_s,
+        id=key.id,
+    )
+    tx.emit(KeysChanged())
+    changed = _load_key(tx, key.project_id, key.id)
+    before, after = audit.differing(_key_settings(key), _key_settings(changed))
+    _record_key(tx, "limit", changed, before=before, after=after)
+    return changed
+
+
+def edit_key(tx: Tx, key: Key, label: str, rate: tuple[int, int] | None) -> Key:
+    """Gives a key another label and rate limit; nothing is recorded of what stays as it is."""
+    if label != key.label:
+        key = update_key(tx, key, label=label)
+    return key if rate == key.rate else limit_key(tx, key, rate)
 
 
 def disable_key(tx: Tx, key: Key) -> Key:
@@ -182,12 +237,15 @@ def rotate_key(tx: Tx, key: Key, overlap_s: int) -> Key:
     if not key.works(tx.now_ms):
         raise Invalid("Only a key that works can be rotated.")
     new = create_key(tx, key.project_id, key.label)
+    if key.rate is not None:
+        new = limit_key(tx, new, key.rate)
     until = tx.now_ms + max(0, overlap_s) * 1000
     tx.execute(
         "UPDATE project_keys SET expires_at = :until WHERE id = :id",
         until=until if key.expires_at is None else min(key.expires_at, until),
         id=key.id,
     )
+    _record_key(tx, "rotate", key, after={"new_id": new.id, "overlap_s": max(0, overlap_s)})
     return new
 
 
@@ -195,6 +253,7 @@ def delete_key(tx: Tx, key: Key) -> None:
     """Removes a key for good."""
     tx.execute("DELETE FROM project_keys WHERE id = :id", id=key.id)
     tx.emit(KeysChanged())
+    _record_key(tx, "delete", key, before=_key_settings(key))
 
 
 def note_uses(tx: Tx, uses: Mapping[int, int]) -> None:
@@ -221,6 +280,47 @@ def free_slug(tx: Tx, organization_id: int, name: str) -> str:
         slug = f"{wanted[:45].rstrip('-')}-{number}"
         number += 1
     return slug
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    return {
+        "slug": project.slug,
+        "name": project.name,
+        "platform": project.platform,
+        "scrub_ip": project.scrub_ip,
+        "scrub_defaults": project.scrub_defaults,
+        "sensitive_names": project.sensitive_names,
+        "safe_names": project.safe_names,
+        "allowed_domains": project.allowed_domains,
+    }
+
+
+def _key_settings(key: Key) -> dict[str, Any]:
+    return {
+        "label": key.label,
+        "is_active": key.is_active,
+        "expires_at": key.expires_at,
+        "rate_limit": key.rate_limit,
+        "rate_window_s": key.rate_window_s,
+    }
+
+
+def _record(tx: Tx, action: str, project: Project, **values: Any) -> None:
+    audit.record(
+        tx, action, "project", project.id, name=project.slug, project_id=project.id, **values
+    )
+
+
+def _record_key(tx: Tx, verb: str, key: Key, **values: Any) -> None:
+    audit.record(
+        tx,
+        f"project_key.{verb}",
+        "project_key",
+        key.id,
+        name=key.label,
+        project_id=key.project_id,
+        **values,
+    )
 
 
 def _check_free(tx: Tx, organization_id: int, slug: str) -> None:

@@ -21,6 +21,10 @@ DOMAIN_PATTERN = r"^(https?://)?(\*|(\*\.)?[\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:]+\])(
 
 RESERVED_SLUGS = frozenset({"new"})
 
+UNUSED_MS = 90 * 86_400_000
+RATE_MAX = 1_000_000
+RATE_WINDOW_MAX_S = 86_400
+
 OVERLAPS_S = {"1h": 3600, "1d": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 
 _PLATFORM = re.compile(PLATFORM_PATTERN)
@@ -45,6 +49,11 @@ class Project:
     created_at: int
 
     @property
+    def project_id(self) -> int:
+        """Its own id: what lies in a project says so by this name, and the guard asks for it."""
+        return self.id
+
+    @property
     def scrub(self) -> ScrubRules:
         """What is removed from its events before they are stored."""
         return ScrubRules(self.scrub_defaults, self.scrub_ip, self.sensitive_names, self.safe_names)
@@ -52,7 +61,8 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A project key: the public part of a DSN. After `expires_at` it is refused."""
+    """A project key: the public part of a DSN. After `expires_at` it is refused. At most
+    `rate_limit` events are taken in `rate_window_s` seconds; None is no limit."""
 
     id: int
     project_id: int
@@ -62,10 +72,24 @@ class Key:
     expires_at: int | None
     used_at: int | None
     created_at: int
+    rate_limit: int | None = None
+    rate_window_s: int | None = None
+
+    @property
+    def rate(self) -> tuple[int, int] | None:
+        """Its rate limit: events, and the seconds in which so many are taken."""
+        if self.rate_limit is None or self.rate_window_s is None:
+            return None
+        return self.rate_limit, self.rate_window_s
 
     def works(self, now_ms: int) -> bool:
         """Whether events are accepted under it at a moment."""
         return self.is_active and (self.expires_at is None or self.expires_at > now_ms)
+
+    def is_unused(self, now_ms: int) -> bool:
+        """Whether it works, and nothing came under it for so long that it may be taken away."""
+        last = self.created_at if self.used_at is None else self.used_at
+        return self.works(now_ms) and now_ms - last > UNUSED_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +136,15 @@ def check_label(text: str) -> str:
     if len(label) > LABEL_MAX:
         raise Invalid(f"Use at most {LABEL_MAX} characters.")
     return label or "Default"
+
+
+def check_rate(count: int, window_s: int) -> tuple[int, int]:
+    """A rate limit: events, and the seconds in which so many are taken."""
+    if not 1 <= count <= RATE_MAX:
+        raise Invalid(f"A rate limit is between 1 and {RATE_MAX:,} events.")
+    if not 1 <= window_s <= RATE_WINDOW_MAX_S:
+        raise Invalid("The window of a rate limit is between a second and a day.")
+    return count, window_s
 
 
 def entries(text: str) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tracer import clock
-from tracer.accounts.queries import organization_by_slug
-from tracer.projects.model import Counts, Key, Project
+from tracer.accounts.queries import organization_by_slug, team
+from tracer.projects.model import UNUSED_MS, Counts, Key, Project
 
 if TYPE_CHECKING:
+    from tracer.accounts.membership import Team
     from tracer.kit.context import Reach
     from tracer.storage.meta import Reader
 
@@ -25,7 +26,8 @@ _LIVE = """
     FROM projects
     WHERE deleted_at IS NULL"""
 _KEY = """
-    SELECT id, project_id, public_key, label, is_active, expires_at, used_at, created_at
+    SELECT id, project_id, public_key, label, is_active, expires_at, used_at, created_at,
+        rate_limit, rate_window_s
     FROM project_keys"""
 
 
@@ -73,6 +75,15 @@ def project_key(reader: Reader, reach: Reach, slug: str, key_id: int) -> tuple[P
     return (owner, found) if owner and found else None
 
 
+def project_and_team(
+    reader: Reader, reach: Reach, slug: str, team_slug: str
+) -> tuple[Project, Team] | None:
+    """A project in reach with a team of the organization, whose it may or may not be."""
+    owner = project(reader, reach, slug)
+    found = team(reader, reach, team_slug) if owner else None
+    return (owner, found) if owner and found else None
+
+
 def projects(reader: Reader, reach: Reach) -> list[Project]:
     """Every project in reach, by slug."""
     rows = reader.rows(
@@ -117,17 +128,44 @@ def working_key(reader: Reader, project_id: int) -> Key | None:
     return max(working, key=lambda key: (key.expires_at is None, key.id), default=None)
 
 
+def unused_keys(reader: Reader, reach: Reach) -> dict[int, int]:
+    """How many keys of each project in reach work and were not used for long."""
+    now_ms = clock.now_ms()
+    return dict(
+        reader.rows(
+            """
+            SELECT project_id, count(*)
+            FROM project_keys
+            WHERE project_id IN (SELECT value FROM json_each(:ids))
+              AND is_active AND (expires_at IS NULL OR expires_at > :now)
+              AND coalesce(used_at, created_at) < :then
+            GROUP BY project_id
+            """,
+            ids=json.dumps(reach.project_ids),
+            now=now_ms,
+            then=now_ms - UNUSED_MS,
+        )
+    )
+
+
 def environments(reader: Reader, reach: Reach) -> list[str]:
-    """The names of the environments seen in any project in reach."""
+    """The names of the environments seen in any project in reach, hidden ones left out."""
     rows = reader.rows(
         """
         SELECT DISTINCT name
-        FROM environments
+        FROM environments e
         WHERE project_id IN (SELECT value FROM json_each(:ids))
+            AND NOT EXISTS (
+                SELECT 1
+                FROM json_each(:hidden) h
+                WHERE h.value ->> 1 = e.name
+                    AND (h.value ->> 0 IS NULL OR h.value ->> 0 = e.project_id)
+            )
         ORDER BY name
         LIMIT 500
         """,
         ids=json.dumps(reach.project_ids),
+        hidden=json.dumps(reach.hidden),
     )
     return [row[0] for row in rows]
 
@@ -212,4 +250,4 @@ def _project(row: tuple[Any, ...]) -> Project:
 
 
 def _key(row: tuple[Any, ...]) -> Key:
-    return Key(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6], row[7])
+    return Key(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:])

@@ -62,10 +62,13 @@ class Folder:
     def lock(self, url: str = "") -> None:
         """Create the folder (mode 0700) and hold it for this process until `unlock` or its end.
 
-        Raises Conflict when another process holds it, Invalid when it cannot be written.
+        Whatever this process makes from here on is its user's alone (umask 077), also in a folder
+        that others may enter. Raises Conflict when another process holds it, Invalid when it cannot
+        be written.
         """
         if self._lock_fd is not None:
             return
+        os.umask(0o077)
         try:
             self._create()
             fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -115,17 +118,20 @@ class Folder:
 
     def secret(self) -> bytes:
         """32 random bytes, made once for this folder and kept in a file of mode 0600."""
-        path = self.path / "secret"
-        try:
-            text = path.read_text("ascii")
-        except FileNotFoundError:
-            text = secrets.token_hex(32)
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        return bytes.fromhex(text)
+        return _kept(self.path / "secret")
+
+    @property
+    def master_key_path(self) -> Path:
+        """Where the master key lies when no other place is set (see storage.keyring)."""
+        return self.path / "master.key"
+
+    @property
+    def audit_key_path(self) -> Path:
+        return self.path / "audit.key"
+
+    def audit_key(self) -> bytes:
+        """The key that seals the end of the audit log, made once, in a file of mode 0600."""
+        return _kept(self.audit_key_path)
 
     @property
     def _lock_path(self) -> Path:
@@ -160,3 +166,17 @@ class Folder:
 
 def _unwritable(path: Path, error: OSError) -> Invalid:
     return Invalid(f"The data folder {path} cannot be written: {error.strerror or error}")
+
+
+def _kept(path: Path) -> bytes:
+    """32 random bytes of a file; made and synced when it is not there."""
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        text = secrets.token_hex(32)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    return bytes.fromhex(text)

@@ -1,10 +1,12 @@
 """The SQLite store of all that changes: issues, projects, users, rules, tasks, the digest position.
 
-One writer behind a lock, a read-only connection for each thread. Knows no table but `tasks`.
+One writer behind a lock, a read-only connection for each thread. Knows no tables but `tasks` and
+`audit_head`.
 """
 
 from __future__ import annotations
 
+import hmac
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -60,12 +62,14 @@ class Reader:
 class Tx(Reader):
     """An open write transaction. It reads its own changes; nobody else does before it commits."""
 
-    __slots__ = ("facts", "now_ms")
+    __slots__ = ("audit_key", "audited", "facts", "now_ms")
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, audit_key: bytes = b"") -> None:
         super().__init__(connection)
         self.now_ms = clock.now_ms()
         self.facts: list[object] = []
+        self.audited = False
+        self.audit_key = audit_key
 
     def execute(self, sql: str, /, **params: Any) -> int:
         """Run one INSERT, UPDATE or DELETE; return how many rows it changed, cascades not counted.
@@ -111,14 +115,28 @@ class Tx(Reader):
         self.facts.append(fact)
 
 
+def sealed(key: bytes, audit_id: int, hash_: bytes) -> bytes:
+    """What vouches for the newest audit entry: HMAC-SHA256 over its id and hash. The log of a new
+    file is sealed too, so that an emptied one is not taken for new."""
+    return hmac.digest(key, b"audit head %d " % audit_id + hash_, "sha256")
+
+
+class Unaudited(Exception):
+    """A transaction changed something that the audit log was not told of. It was rolled back."""
+
+
 class Meta:
     """The open store. Safe to use from many threads; `close` it when they have stopped."""
 
     counted = staticmethod(counting.counted)
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file and bring it to this program's schema. Raises Invalid."""
+    def __init__(self, path: Path, *, audit_key: bytes = b"") -> None:
+        """Open or create the file and bring it to this program's schema. Raises Invalid.
+
+        `audit_key` seals the end of the audit log: `Folder.audit_key()`.
+        """
         self.path = path
+        self._audit_key = audit_key
         self.on_commit: Callable[[list[object]], None] | None = None
         self._lock = threading.Lock()
         self._owner: int | None = None
@@ -126,7 +144,8 @@ class Meta:
         self._readers = sqlite.Readers(path, cache_bytes=READER_CACHE_BYTES)
         self._writer = sqlite.open_writer(path, cache_bytes=WRITER_CACHE_BYTES)
         try:
-            migrate.migrate(self._writer, path, migrate.migrations())
+            with self._writer:
+                self._migrate()
             self._writer.execute("PRAGMA foreign_keys = ON")
         except apsw.Error as error:
             self._writer.close()
@@ -135,20 +154,30 @@ class Meta:
             self._writer.close()
             raise
 
+    def _migrate(self) -> None:
+        head = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'audit_head'"
+        has_log = self._writer.execute(head).fetchone() != (0,)
+        migrate.migrate(self._writer, self.path, migrate.migrations())
+        if not has_log:
+            seal = sealed(self._audit_key, 0, b"")
+            self._writer.execute("UPDATE audit_head SET seal = ?", (seal,))
+
     def read(self) -> Reader:
         """This thread's read connection; each statement sees the latest commit."""
         return Reader(self._readers.here())
 
-    def write(self) -> AbstractContextManager[Tx]:
+    def write(self, *, unaudited: str = "") -> AbstractContextManager[Tx]:
         """A transaction: commits when the block ends, rolls back when it raises.
 
+        What it changes must be recorded in the audit log (kit.audit) in the same transaction, else
+        Unaudited. `unaudited` says of which bookkeeping it is that nobody asked for in person.
         Waits for the other writers of this process. Raises Unavailable when the commit fails
         (full disk); nothing is stored then.
         """
-        return self._transaction()
+        return self._transaction(unaudited)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Tx]:
+    def _transaction(self, unaudited: str) -> Iterator[Tx]:
         if self._owner == threading.get_ident():
             raise RuntimeError("write() inside write(): pass the open tx down instead")
         with self._lock:
@@ -157,8 +186,12 @@ class Meta:
             self._owner = threading.get_ident()
             try:
                 self._run("BEGIN IMMEDIATE")
-                tx = Tx(self._writer)
+                changes = self._writer.total_changes()
+                tx = Tx(self._writer, self._audit_key)
                 yield tx
+                changed = self._writer.total_changes() != changes
+                if changed and not (unaudited or tx.audited):
+                    raise Unaudited("rows were changed and nothing was recorded")
                 self._run("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:

@@ -58,7 +58,15 @@ def test_slug_is_made_from_a_name(name: str, slug: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/issues/", "/issues/?q=is:unresolved&sort=freq", "/projects/shop/keys/"]
+    "path",
+    [
+        "/",
+        "/issues/",
+        "/issues/?q=is:unresolved&sort=freq",
+        "/projects/shop/keys/",
+        "/issues/?q=a%0Ab%2F%2Fc",
+        "/issues/#c",
+    ],
 )
 def test_login_goes_on_to_a_path_of_this_site(path: str) -> None:
     assert safe_next(path) == path
@@ -77,6 +85,27 @@ def test_login_goes_on_to_a_path_of_this_site(path: str) -> None:
         "/\t/evil.example",
         "/\n/evil.example",
         "/issues/\x00",
+        "/%2f/evil.example",
+        "/%2Fevil.example",
+        "/%252fevil.example",
+        "/%5cevil.example",
+        "/%5C%5Cevil.example",
+        "/issues/%0d%0aLocation:%20https://evil.example",
+        "/issues/\r\nSet-Cookie: a=b",
+        "/ /evil.example",
+        "///evil.example",
+        "////evil.example",
+        "/\\/evil.example",
+        "http:/evil.example",
+        "http:///evil.example",
+        " https://evil.example",
+        "@evil.example",
+        ".evil.example",
+        "data:text/html,x",
+        "//evil.example@tracer/",
+        "//[evil",
+        "/login/",
+        "/logout?x=1",
         "/login",
         "/logout",
         "/" + "x" * 3000,

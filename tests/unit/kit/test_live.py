@@ -19,11 +19,17 @@ SCOPE = {"type": "http", "method": "GET"}
 class Browser:
     """The other end of an open answer."""
 
-    def __init__(self, hub: Live, *topics: str, allowed: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        hub: Live,
+        *topics: str,
+        allowed: Callable[[], bool] = lambda: True,
+        organization_id: int | None = None,
+    ) -> None:
         self.gone = asyncio.Event()
         self.body = b""
         self.is_over = False
-        answer = LiveAnswer(hub, frozenset(topics), allowed)
+        answer = LiveAnswer(hub, frozenset(topics), allowed, organization_id)
         self.task = asyncio.ensure_future(answer(SCOPE, self._receive, self._send))
 
     async def _receive(self) -> Any:
@@ -131,6 +137,23 @@ def test_answer_ends_when_the_login_does(monkeypatch: pytest.MonkeyPatch) -> Non
         allowed[0] = False
         await asyncio.wait_for(browser.task, 1)
         assert b"event: over\n" in browser.body
+
+    drive(scenario)
+
+
+def test_only_pages_of_the_organization_are_asked_again() -> None:
+    async def scenario(hub: Live) -> None:
+        pages = [
+            Browser(hub, "pages", allowed=lambda: False, organization_id=number)
+            for number in (1, 2)
+        ]
+        await asyncio.sleep(0.01)
+        hub.recheck(1)
+        await asyncio.wait_for(pages[0].task, 1)
+        await asyncio.sleep(0.05)
+        assert [page.is_over for page in pages] == [True, False]
+        hub.recheck()
+        await asyncio.wait_for(pages[1].task, 1)
 
     drive(scenario)
 

@@ -26,6 +26,12 @@ def test_token_holds_the_weaker_scopes_of_its_kind_only() -> None:
     assert granted("owner", ["project:releases"]) == {P.PROJECT_RELEASES}
 
 
+def test_scope_of_builds_holds_what_builds_do_where_the_role_does() -> None:
+    assert granted("member", ["org:ci"]) == {P.ORG_CI, P.PROJECT_RELEASES}
+    assert granted("organization", ["org:ci"]) == {P.ORG_CI, P.PROJECT_RELEASES}
+    assert granted("viewer", ["org:ci"]) == frozenset()
+
+
 def test_unknown_roles_and_scopes_grant_nothing() -> None:
     assert granted("emperor") == frozenset()
     assert granted("owner", ["logged_in", "public", "everything", ""]) == frozenset()

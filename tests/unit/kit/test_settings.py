@@ -35,7 +35,7 @@ def test_every_setting_has_help_and_appears_once(tmp_path: Path) -> None:
         ("TRACER_PROT", "TRACER_PORT"),
         ("TRACER_MAX_BODY_BYTE", "TRACER_MAX_BODY_BYTES"),
         ("TRACER_port", "TRACER_PORT"),
-        ("TRACER_QQQQ", "TRACER_DATA, TRACER_HOST"),
+        ("TRACER_QQQQ", "TRACER_DATA, TRACER_MASTER_KEY"),
     ],
 )
 def test_unknown_variable_is_refused_with_a_suggestion(

@@ -42,7 +42,7 @@ def hands(tmp_path: Path) -> Iterator[Hands]:
 
 
 def enqueue(hands: Hands, name: str, **arguments: Any) -> None:
-    with hands.meta.write() as tx:
+    with hands.meta.write(unaudited="test") as tx:
         tx.enqueue(name, **arguments)
 
 
@@ -56,7 +56,7 @@ def test_task_is_run_once_with_its_arguments(hands: Hands) -> None:
 
 def test_task_vanishes_with_its_transaction(hands: Hands) -> None:
     def enqueue_and_fail() -> None:
-        with hands.meta.write() as tx:
+        with hands.meta.write(unaudited="test") as tx:
             tx.enqueue("erase", share=1 / len(hands.done))
 
     with pytest.raises(ZeroDivisionError):
@@ -129,7 +129,7 @@ def test_failed_task_is_shown_and_can_be_retried(hands: Hands) -> None:
 
 def test_task_of_a_dead_server_is_run_again_when_its_lease_ends(hands: Hands) -> None:
     enqueue(hands, "erase")
-    with hands.meta.write() as tx:
+    with hands.meta.write(unaudited="test") as tx:
         tasks.claim(tx, lease_ms=LEASE_MS)
     assert hands.work(erase=lambda _: hands.done.append(1)) == 0
     hands.at_s += LEASE_MS / 1000 + 1

@@ -7,14 +7,18 @@ import os
 import resource
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tracer import clock
 from tracer.errors import Conflict, Invalid, Unavailable
-from tracer.storage.meta import Meta, Tx
+from tracer.kit import audit
+from tracer.storage import migrate
+from tracer.storage.meta import Meta, Tx, Unaudited
 
 COUNT = "SELECT count(*) FROM organizations"
 
@@ -42,7 +46,7 @@ def add(tx: Tx, slug: str) -> int:
 
 
 def test_committed_rows_are_read_at_once_in_every_shape(meta: Meta) -> None:
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         assert (add(tx, "one"), add(tx, "two")) == (1, 2)
     reader = meta.read()
 
@@ -62,7 +66,7 @@ def test_a_raised_exception_rolls_everything_back(meta: Meta) -> None:
     meta.on_commit = heard.extend
 
     def fail() -> None:
-        with meta.write() as tx:
+        with meta.write(unaudited="test") as tx:
             add(tx, "one")
             tx.enqueue("mail")
             tx.emit("made")
@@ -77,7 +81,7 @@ def test_a_raised_exception_rolls_everything_back(meta: Meta) -> None:
 
 
 def test_uncommitted_rows_are_seen_by_their_transaction_only(meta: Meta) -> None:
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         add(tx, "one")
         assert tx.value(COUNT) == 1
         assert meta.read().value(COUNT) == 0
@@ -87,12 +91,12 @@ def test_uncommitted_rows_are_seen_by_their_transaction_only(meta: Meta) -> None
 def test_facts_are_handed_over_after_the_commit(meta: Meta) -> None:
     heard: list[tuple[list[object], int]] = []
     meta.on_commit = lambda facts: heard.append((facts, meta.read().value(COUNT)))
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         add(tx, "one")
         tx.emit("made")
         tx.emit("changed")
         assert heard == []
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         add(tx, "two")
 
     assert heard == [(["made", "changed"], 1)]
@@ -100,11 +104,11 @@ def test_facts_are_handed_over_after_the_commit(meta: Meta) -> None:
 
 def test_who_hears_of_a_commit_may_write(meta: Meta) -> None:
     def hear(_facts: list[object]) -> None:
-        with meta.write() as tx:
+        with meta.write(unaudited="test") as tx:
             add(tx, "two")
 
     meta.on_commit = hear
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         add(tx, "one")
         tx.emit("made")
 
@@ -113,7 +117,7 @@ def test_who_hears_of_a_commit_may_write(meta: Meta) -> None:
 
 def test_enqueue_adds_a_task_that_is_due_now(meta: Meta) -> None:
     clock.set_clock(lambda: 1000.5)
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         tx.enqueue("notify", issue_id=7, name="ü")
         assert tx.now_ms == 1_000_500
 
@@ -125,7 +129,7 @@ def test_enqueue_adds_a_task_that_is_due_now(meta: Meta) -> None:
 
 
 def test_a_taken_value_is_a_conflict_and_the_transaction_goes_on(meta: Meta) -> None:
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         add(tx, "one")
         with pytest.raises(Conflict, match=r"organizations\.slug"):
             add(tx, "one")
@@ -133,8 +137,76 @@ def test_a_taken_value_is_a_conflict_and_the_transaction_goes_on(meta: Meta) -> 
     assert meta.read().value(COUNT) == 2
 
 
+def test_a_write_without_an_audit_entry_is_rolled_back(meta: Meta) -> None:
+    heard: list[object] = []
+    meta.on_commit = heard.extend
+
+    def forget() -> None:
+        with meta.write() as tx:
+            add(tx, "one")
+            tx.emit("made")
+
+    with pytest.raises(Unaudited):
+        forget()
+
+    assert meta.read().value(COUNT) == 0
+    assert heard == []
+    with meta.write(unaudited="test") as tx:
+        add(tx, "one")
+    assert meta.read().value(COUNT) == 1
+
+
+def test_a_task_or_a_deleted_row_is_a_write_too(meta: Meta) -> None:
+    fill(meta)
+    for sql in ("DELETE FROM organizations", "UPDATE organizations SET name = name"):
+        with pytest.raises(Unaudited), meta.write() as tx:
+            tx.execute(sql)
+    with pytest.raises(Unaudited), meta.write() as tx:
+        tx.enqueue("mail")
+    assert meta.read().value(COUNT) == 1000
+
+
+def test_what_changes_no_row_needs_no_audit_entry(meta: Meta) -> None:
+    with meta.write() as tx:
+        assert tx.execute("DELETE FROM organizations WHERE id = 99") == 0
+
+
+def test_an_audit_entry_commits_with_what_it_tells_of(meta: Meta) -> None:
+    with meta.write() as tx:
+        audit.record(tx, "organization.create", "organization", add(tx, "one"), name="one")
+    assert meta.read().value(COUNT) == 1
+    assert meta.read().rows("SELECT action, object FROM audit") == [("organization.create", "one")]
+
+
+def test_an_audit_entry_that_cannot_be_written_undoes_the_write(meta: Meta) -> None:
+    with meta.write(unaudited="test") as tx:
+        tx.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'no'); END"
+        )
+
+    def change() -> None:
+        with meta.write() as tx:
+            add(tx, "one")
+            audit.record(tx, "organization.create", "organization", 1)
+
+    with pytest.raises(apsw.ConstraintError):
+        change()
+    assert meta.read().value(COUNT) == 0
+
+
+def test_the_audit_log_of_a_file_from_before_it_begins_whole(tmp_path: Path) -> None:
+    path = tmp_path / "meta.db"
+    with closing(apsw.Connection(str(path))) as connection:
+        migrate.migrate(connection, path, migrate.migrations()[:1])
+    meta = Meta(path, audit_key=b"key")
+    with meta.write() as tx:
+        audit.record(tx, "organization.create", "organization", add(tx, "one"))
+    assert meta.read().rows("SELECT id, action FROM audit") == [(1, "organization.create")]
+    meta.close()
+
+
 def test_a_reference_to_nothing_is_refused(meta: Meta) -> None:
-    with pytest.raises(Exception, match="FOREIGN KEY"), meta.write() as tx:
+    with pytest.raises(Exception, match="FOREIGN KEY"), meta.write(unaudited="test") as tx:
         tx.execute(
             "INSERT INTO members (organization_id, user_id, role, created_at) "
             "VALUES (9, 9, 'owner', 0)"
@@ -142,7 +214,7 @@ def test_a_reference_to_nothing_is_refused(meta: Meta) -> None:
 
 
 def test_execute_counts_the_rows_it_changed_without_cascades(meta: Meta) -> None:
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         tx.many(
             "INSERT INTO organizations (slug, name, created_at) VALUES (?, ?, 0)",
             [(f"o{i}", "x") for i in range(5)],
@@ -171,16 +243,16 @@ def test_a_read_connection_cannot_write(meta: Meta) -> None:
 
 
 def test_a_transaction_inside_a_transaction_is_a_bug(meta: Meta) -> None:
-    with meta.write(), pytest.raises(RuntimeError), meta.write():
+    with meta.write(unaudited="test"), pytest.raises(RuntimeError), meta.write():
         pass
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         add(tx, "one")
 
 
 def test_writers_take_turns(meta: Meta) -> None:
     def work() -> None:
         for _ in range(20):
-            with meta.write() as tx:
+            with meta.write(unaudited="test") as tx:
                 count = tx.value(COUNT)
                 add(tx, f"o{count}")
 
@@ -244,7 +316,7 @@ def test_a_full_disk_is_unavailable_stores_nothing_and_passes(meta: Meta) -> Non
 
 
 def fill(meta: Meta) -> None:
-    with meta.write() as tx:
+    with meta.write(unaudited="test") as tx:
         tx.many(
             "INSERT INTO organizations (slug, name, created_at) VALUES (?, ?, 0)",
             [(f"o{i}", "x" * 2000) for i in range(1000)],
@@ -257,7 +329,7 @@ def test_a_closed_store_is_unavailable(tmp_path: Path) -> None:
     meta.close()
     with pytest.raises(Unavailable):
         meta.read()
-    with pytest.raises(Unavailable), meta.write():
+    with pytest.raises(Unavailable), meta.write(unaudited="test"):
         pass
     assert [file.name for file in tmp_path.iterdir()] == ["meta.db"]
 

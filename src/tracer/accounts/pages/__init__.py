@@ -1,5 +1,43 @@
 """The pages of accounts: login and set-up, one's own account, the members."""
 
-from tracer.accounts.pages import account, login, members, setup, tokens
+from tracer.accounts.pages import (
+    account,
+    addresses,
+    confirm,
+    factors,
+    joining,
+    login,
+    members,
+    organization,
+    organization_tokens,
+    policies,
+    rescue,
+    reset,
+    second_factor,
+    security,
+    setup,
+    suggestions,
+    teams,
+    tokens,
+)
 
-groups = (login.routes, setup.routes, account.routes, tokens.routes, members.routes)
+groups = (
+    login.routes,
+    reset.routes,
+    rescue.routes,
+    second_factor.routes,
+    confirm.routes,
+    factors.routes,
+    setup.routes,
+    account.routes,
+    security.routes,
+    tokens.routes,
+    organization_tokens.routes,
+    members.routes,
+    suggestions.routes,
+    teams.routes,
+    organization.routes,
+    policies.routes,
+    addresses.routes,
+    joining.routes,
+)

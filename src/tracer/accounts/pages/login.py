@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from tracer.accounts import actions, passwords, queries
-from tracer.accounts.model import LOGIN_AGE_MS, PASSWORD_MAX
-from tracer.accounts.throttle import Throttle
-from tracer.errors import RateLimited
+from tracer.accounts.factors import flow
+from tracer.accounts.model import User
+from tracer.accounts.pages.entry import password_is_right, proven, safe_next, sign_in
+from tracer.accounts.throttle import guesses as throttle
+from tracer.errors import Invalid, RateLimited, Unavailable
 from tracer.kit.context import Req
 from tracer.kit.permissions import Permission
 from tracer.kit.render import Response, page, redirect
 from tracer.kit.routes import Routes
 
-routes = Routes()
+__all__ = ["routes", "safe_next", "sign_in", "throttle"]
 
-throttle = Throttle()
+routes = Routes()
 
 
 @routes.get("/login", can=Permission.PUBLIC)
@@ -28,20 +28,21 @@ def show(req: Req) -> Response:
 
 @routes.post("/login", can=Permission.PUBLIC)
 def log_in(req: Req) -> Response:
-    email = req.form.get("email").strip()[:300]
+    email = req.form.get("email").replace("\x00", "").strip()[:300]
+    password = req.form.get("password")
     wanted = safe_next(req.form.get("next"))
+    user = queries.user_by_email(req.meta.read(), email)
     try:
-        throttle.check(email, req.client_ip)
+        if not password_is_right(req, email, user, password) or user is None:
+            raise Invalid("The e-mail address or the password is wrong.")
+        _renew_hash(req, user, password)
+        return proven(req, user, wanted)
     except RateLimited as error:
         answer = _form(req, email=email, wanted=wanted, error=error.detail, status=429)
         answer.headers["retry-after"] = str(error.retry_after_s)
         return answer
-    if not _enter(req, email, req.form.get("password")):
-        throttle.failed(email, req.client_ip)
-        error_text = "The e-mail address or the password is wrong."
-        return _form(req, email=email, wanted=wanted, error=error_text, status=422)
-    throttle.succeeded(email, req.client_ip)
-    return redirect(wanted)
+    except Invalid as error:
+        return _form(req, email=email, wanted=wanted, error=error.detail, status=422)
 
 
 @routes.post("/logout", can=Permission.PUBLIC)
@@ -53,53 +54,16 @@ def log_out(req: Req) -> Response:
     return redirect("/login")
 
 
-def sign_in(req: Req, user_id: int, organization_id: int) -> None:
-    """Starts a login for this browser, in place of the one it had."""
-    with req.meta.write() as tx:
-        cookie = actions.start_login(
-            tx,
-            user_id,
-            organization_id,
-            address=req.client_ip,
-            user_agent=req.headers.get("user-agent", ""),
-            replaces=req.cookies.get(req.login_cookie),
-        )
-    req.set_cookie(req.login_cookie, cookie, max_age_s=LOGIN_AGE_MS // 1000)
-
-
-def safe_next(text: str) -> str:
-    """Where to go after the login: a path of this site, never another one; "/" otherwise."""
-    if not text.startswith("/") or text.startswith("//") or len(text) > 2000:
-        return "/"
-    if "\\" in text or any(ord(char) < 33 or ord(char) == 127 for char in text):
-        return "/"
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return "/"
-    if parts.scheme or parts.netloc or parts.path in ("/login", "/logout"):
-        return "/"
-    return text
-
-
-def _enter(req: Req, email: str, password: str) -> bool:
-    """Whether the password is right and the user belongs somewhere; then the login has begun."""
-    reader = req.meta.read()
-    user = queries.user_by_email(reader, email)
-    is_right = passwords.verify_password(
-        user.password_hash if user else None, password[: PASSWORD_MAX + 1]
-    )
-    if user is None or not is_right:
-        return False
-    organization_id = queries.membership(reader, user.id)
-    if organization_id is None:
-        return False
+def _renew_hash(req: Req, user: User, password: str) -> None:
+    """Hashes the password anew if that was done at other costs than today's; at the next login if
+    there is no room for it now."""
     if passwords.is_outdated(user.password_hash or ""):
-        renewed = passwords.hash_password(password)
-        with req.meta.write() as tx:
-            actions.set_password(tx, user.id, renewed)
-    sign_in(req, user.id, organization_id)
-    return True
+        try:
+            renewed = passwords.hash_password(password)
+        except Unavailable:
+            return
+        with req.meta.write(unaudited="the same password, hashed at today's costs") as tx:
+            actions.renew_hash(tx, user.id, renewed)
 
 
 def _form(
@@ -113,4 +77,5 @@ def _form(
         next=wanted,
         error=error,
         has_users=queries.has_users(req.meta.read()),
+        has_passkeys=flow.offers_passkeys(req),
     )

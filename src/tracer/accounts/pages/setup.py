@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tracer.accounts import actions, queries
-from tracer.accounts.model import NAME_MAX, check_email, check_password, one_line
-from tracer.accounts.pages.login import sign_in
-from tracer.accounts.passwords import hash_password
+from tracer.accounts.model import NAME_MAX, check_email, one_line
+from tracer.accounts.pages.entry import sign_in
+from tracer.accounts.passwords import hash_password, new_password
 from tracer.errors import Conflict, Invalid, NotFound
 from tracer.kit.checking import Checked
 from tracer.kit.context import Req
-from tracer.kit.guard import projects
+from tracer.kit.directory import projects
 from tracer.kit.permissions import Permission
 from tracer.kit.render import Response, flash, page, redirect
 from tracer.kit.routes import Routes
@@ -32,7 +32,7 @@ def set_up(req: Req, token: str) -> Response:
     email = form.read("email", check_email, "")
     name = form.read("name", check_name, "")
     organization = form.read("organization", check_name, "")
-    password = form.read("password", check_password, "")
+    password = form.read("password", lambda text: new_password(text, email, organization), "")
     if not form:
         return _form(req, form, status=422)
     password_hash = hash_password(password)

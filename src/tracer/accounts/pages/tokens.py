@@ -1,98 +1,87 @@
-"""One's own API tokens: list, create (shown once), revoke."""
+"""One's own API tokens: list, create (shown once), rotate, revoke."""
 
 from __future__ import annotations
 
-from tracer.accounts import actions, queries
+from tracer import clock
+from tracer.accounts.pages import token_forms
 from tracer.accounts.pages.account import own_user
-from tracer.accounts.pages.setup import check_name
-from tracer.errors import Invalid, NotFound
-from tracer.kit.checking import Checked
+from tracer.accounts.pages.token_forms import (
+    OVERLAPS,
+    TokenForm,
+    made_page,
+    read_form,
+)
+from tracer.accounts.tokens import actions, queries
+from tracer.accounts.tokens.model import PERSONAL, Token
+from tracer.errors import NotFound
 from tracer.kit.context import Req
-from tracer.kit.forms import Form
-from tracer.kit.permissions import ROLE_GRANTS, SCOPES, Permission
+from tracer.kit.permissions import Permission
 from tracer.kit.render import Response, flash, page, redirect
 from tracer.kit.routes import Routes
 
 routes = Routes()
 
-# What each scope is for, in the order of the page.
-SCOPE_TEXTS = (
-    ("event:read", "Read issues and events"),
-    ("event:write", "Change issues: resolve, archive, assign"),
-    ("event:admin", "Delete issues"),
-    ("project:read", "Read projects and their keys"),
-    ("project:write", "Create and change projects and keys"),
-    ("project:admin", "Delete projects and keys"),
-    ("project:releases", "Create releases and upload files"),
-    ("org:read", "Read the organization"),
-    ("org:write", "Change the organization"),
-    ("org:admin", "Everything in the organization"),
-    ("member:read", "List members"),
-    ("member:write", "Change members"),
-    ("member:admin", "Add and remove members"),
-    ("team:read", "List teams"),
-    ("team:write", "Change teams"),
-    ("team:admin", "Add and remove teams"),
-    ("alerts:read", "Read alert rules"),
-    ("alerts:write", "Change alert rules"),
-)
-DEFAULT_SCOPES = frozenset({"event:read", "project:read", "org:read"})
+_HOME = "/account/tokens/"
 
 
-@routes.get("/account/tokens/", can=Permission.LOGGED_IN)
+@routes.get(_HOME, can=Permission.LOGGED_IN)
 def index(req: Req) -> Response:
-    return _page(req, Checked(req.form), chosen=DEFAULT_SCOPES)
+    return _page(req)
 
 
-@routes.post("/account/tokens/", can=Permission.LOGGED_IN)
+@routes.get(_HOME + "new", can=Permission.LOGGED_IN, step_up=True)
+def new(req: Req) -> Response:
+    own_user(req)
+    return _form(req, TokenForm.empty(req, PERSONAL))
+
+
+@routes.post(_HOME, can=Permission.LOGGED_IN, step_up=True)
 def create(req: Req) -> Response:
     user = own_user(req)
-    form = Checked(req.form)
-    name = form.read("name", check_name, "")
-    chosen = frozenset(req.form.all("scope")) & allowed_scopes(req)
-    form.read("scope", lambda _: _some(chosen), None)
-    if not form:
-        return _page(req, form, chosen=chosen, status=422)
-    with req.meta.write() as tx:
-        token = actions.create_token(tx, user.id, req.reach.organization_id, name, chosen)
-    # Shown in the answer itself: it must be in no URL, cookie or log.
-    answer = _page(req, Checked(Form([])), chosen=DEFAULT_SCOPES, created=token, status=201)
-    answer.headers["cache-control"] = "no-store"
-    return answer
+    wanted = read_form(req, PERSONAL)
+    if not wanted.checked:
+        return _form(req, wanted, status=422)
+    made = token_forms.create(req, PERSONAL, user.id, wanted)
+    return made_page(_page(req, created=made, status=201))
 
 
-@routes.post("/account/tokens/{token_id:int}/revoke", can=Permission.LOGGED_IN)
+@routes.post(_HOME + "{token_id:int}/rotate", can=Permission.LOGGED_IN, step_up=True)
+def rotate(req: Req, token_id: int) -> Response:
+    made = token_forms.rotate(req, _own(req, token_id))
+    return made_page(_page(req, created=made, status=201))
+
+
+@routes.post(_HOME + "{token_id:int}/revoke", can=Permission.LOGGED_IN)
 def revoke(req: Req, token_id: int) -> Response:
-    user = own_user(req)
+    token = _own(req, token_id)
     with req.meta.write() as tx:
-        if not actions.revoke_token(tx, token_id, user_id=user.id):
-            raise NotFound("There is no such token.")
+        actions.revoke_token(tx, token)
     flash(req, "The token is revoked.")
-    return redirect("/account/tokens/")
+    return redirect(_HOME)
 
 
-def allowed_scopes(req: Req) -> frozenset[str]:
-    """The scopes that the actor's role can give to a token."""
-    return frozenset(scope.value for scope in ROLE_GRANTS.get(req.actor.role, frozenset()) & SCOPES)
-
-
-def _some(chosen: frozenset[str]) -> None:
-    if not chosen:
-        raise Invalid("Choose at least one scope.")
-
-
-def _page(
-    req: Req, form: Checked, *, chosen: frozenset[str], created: str = "", status: int = 200
-) -> Response:
+def _own(req: Req, token_id: int) -> Token:
     user = own_user(req)
-    allowed = allowed_scopes(req)
+    found = queries.personal_token(req.meta.read(), user.id, req.reach.organization_id, token_id)
+    if found is None:
+        raise NotFound("There is no such token.")
+    return found
+
+
+def _page(req: Req, *, created: str = "", status: int = 200) -> Response:
+    user = own_user(req)
     return page(
         req,
         "accounts/tokens.html",
         status=status,
-        form=form,
-        chosen=chosen,
         created=created,
-        scopes=[(scope, text) for scope, text in SCOPE_TEXTS if scope in allowed],
-        tokens=queries.tokens(req.meta.read(), user.id),
+        overlaps=OVERLAPS,
+        now_ms=clock.now_ms(),
+        root=_HOME,
+        slugs={ref.id: ref.slug for ref in req.projects},
+        tokens=queries.personal_tokens(req.meta.read(), user.id, req.reach.organization_id),
     )
+
+
+def _form(req: Req, form: TokenForm, *, status: int = 200) -> Response:
+    return page(req, "accounts/token_new.html", status=status, form=form, root=_HOME)

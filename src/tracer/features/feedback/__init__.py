@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _link_waiting(tracer: Tracer, fact: IssuesChanged) -> None:
     # Almost always nothing waits, so ask before taking the write lock.
     if queries.waiting(tracer.meta.read(), fact.project_id, now_ms=clock.now_ms()):
-        with tracer.meta.write() as tx:
+        with tracer.meta.write(unaudited="messages find their issues") as tx:
             actions.link_waiting(tx, fact.project_id)
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracer.features.feedback import queries
-from tracer.features.feedback.model import Feedback
+from tracer.features.feedback.model import STATUS_NAMES, Feedback
+from tracer.kit import audit
 
 if TYPE_CHECKING:
     from tracer.storage.meta import Tx
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 def set_status(tx: Tx, feedback: Feedback, status: int) -> Feedback:
     """Open, done or spam."""
     tx.execute("UPDATE feedback SET status = :status WHERE id = :id", id=feedback.id, status=status)
+    audit.record(
+        tx,
+        "feedback.update",
+        "feedback",
+        feedback.id,
+        name=feedback.issue_name or "",
+        project_id=feedback.project_id,
+        before={"status": feedback.status_name},
+        after={"status": STATUS_NAMES[status]},
+    )
     return replace(feedback, status=status)
 
 

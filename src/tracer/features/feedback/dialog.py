@@ -66,7 +66,7 @@ async def _show(call: Call, _receive: Receive, send: Send) -> None:
         200,
         script(config),
         kind=b"text/javascript; charset=utf-8",
-        extra=[(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")],
+        extra=[(b"cache-control", b"no-store")],
     )
 
 

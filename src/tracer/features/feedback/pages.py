@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from tracer.errors import NotFound
 from tracer.features.feedback import actions, queries
 from tracer.features.feedback.model import STATUSES, Feedback
 from tracer.issues import queries as issues
 from tracer.issues.model import Issue
+from tracer.issues.pages.listing import SELECTABLE, SUGGESTED
 from tracer.kit import render
 from tracer.kit.context import Req
+from tracer.kit.directory import ProjectRef
 from tracer.kit.paging import decode_cursor, encode_cursor
 from tracer.kit.permissions import Permission
 from tracer.kit.routes import Routes
@@ -23,7 +26,9 @@ _CHOICES: dict[str, int | None] = {**STATUSES, "all": None}
 def index(req: Req) -> render.Response:
     """Messages of one status, the newest first."""
     status = req.query.choice("status", _CHOICES, "open")
-    project = req.query.int("project", 0)
+    chosen = _project(req)
+    project = chosen.id if chosen else 0
+    has_many = len(req.projects) > SELECTABLE
     page = queries.page(
         req.meta.read(),
         req.reach,
@@ -38,7 +43,12 @@ def index(req: Req) -> render.Response:
         items=page.items,
         chosen=status,
         project=project,
-        project_options=[(0, "All projects"), *((ref.id, ref.name) for ref in req.projects)],
+        project_slug=chosen.slug if chosen else "",
+        has_many_projects=has_many,
+        offered=req.projects[:SUGGESTED],
+        project_options=[]
+        if has_many
+        else [(0, "All projects"), *((ref.id, ref.name) for ref in req.projects)],
         tabs_shown=[
             {"title": name.capitalize(), "href": _address(name, project), "active": name == status}
             for name in _CHOICES
@@ -47,6 +57,17 @@ def index(req: Req) -> render.Response:
         first=_address(status, project) if req.query.get("cursor") else "",
         next=next_,
     )
+
+
+def _project(req: Req) -> ProjectRef | None:
+    """The project to narrow to, by slug or id. NotFound when it is out of reach."""
+    name = req.query.text("project", max=100)
+    if name in ("", "0"):
+        return None
+    for ref in req.projects:
+        if name in (ref.slug, str(ref.id)):
+            return ref
+    raise NotFound("There is no such project.")
 
 
 @routes.post(
@@ -67,7 +88,7 @@ def set_status(req: Req, feedback: Feedback) -> render.Response:
 @routes.get("/feedback/of-issue/{issue_id:int}/", can=Permission.EVENT_READ, load=issues.issue)
 def panel(req: Req, issue: Issue) -> render.Response:
     """The panel of an issue page."""
-    items = queries.of_issue(req.meta.read(), issue.id)
+    items = queries.of_issue(req.meta.read(), req.reach, issue.id)
     return render.page(
         req, "feedback/_panel.html", part="feedback/_panel.html", items=items, issue=issue
     )

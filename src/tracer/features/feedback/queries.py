@@ -19,12 +19,41 @@ OF_ISSUE = 20
 WAIT_MS = 3 * 86_400_000
 
 _FEEDBACK = """
-    SELECT f.id, f.project_id, p.slug, f.feedback_id, f.event_id, f.issue_id, i.short_id, i.title,
+    SELECT f.id, f.project_id, p.slug, f.feedback_id, f.event_id, f.issue_id, i.short_id,
+        CASE
+            WHEN NOT EXISTS (
+                SELECT 1
+                FROM json_each(:hidden) h
+                JOIN issue_environments v ON v.issue_id = i.id AND v.environment = h.value ->> 1
+                WHERE h.value ->> 0 IS NULL OR h.value ->> 0 = f.project_id
+            )
+            THEN i.title
+        END,
         f.source, f.name, f.email, f.message, f.url, f.environment, f.release, f.status,
         f.created_at
     FROM feedback f
     JOIN projects p ON p.id = f.project_id
     LEFT JOIN issues i ON i.id = f.issue_id"""
+
+# A message of a hidden environment. One that names none is of a hidden one as long as it cannot be
+# known that its event is not: its issue must have no events that are hidden.
+_HIDDEN = """
+    EXISTS (
+        SELECT 1
+        FROM json_each(:hidden) h
+        WHERE (h.value ->> 0 IS NULL OR h.value ->> 0 = f.project_id)
+            AND (
+                h.value ->> 1 = f.environment
+                OR f.environment IS NULL AND (
+                    f.issue_id IS NULL
+                    OR EXISTS (
+                        SELECT 1
+                        FROM issue_environments v
+                        WHERE v.issue_id = f.issue_id AND v.environment = h.value ->> 1
+                    )
+                )
+            )
+    )"""
 
 _Place = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 
@@ -56,7 +85,13 @@ def page(
     """Feedback in reach, of one status or all, of one project or all."""
     projects = [id_ for id_ in reach.project_ids if project_id in (None, id_)]
     conditions = ["f.project_id IN (SELECT value FROM json_each(:projects))"]
-    params: dict[str, Any] = {"projects": str(projects), "limit": limit + 1}
+    params: dict[str, Any] = {
+        "projects": str(projects),
+        "limit": limit + 1,
+        "hidden": _hidden(reach),
+    }
+    if reach.hidden:
+        conditions.append(f"NOT {_HIDDEN}")
     if status is not None:
         conditions.append("f.status = :status")
         params["status"] = status
@@ -80,21 +115,29 @@ def page(
 
 def feedback(reader: Reader, reach: Reach, feedback_id: int) -> Feedback | None:
     """One message in reach."""
-    found = reader.find(Feedback, f"{_FEEDBACK} WHERE f.id = :id", id=feedback_id)
+    found = reader.find(
+        Feedback,
+        f"{_FEEDBACK} WHERE f.id = :id AND NOT {_HIDDEN}",
+        id=feedback_id,
+        hidden=_hidden(reach),
+    )
     return found if found is not None and reach.holds(found.project_id) else None
 
 
-def of_issue(reader: Reader, issue_id: int, *, limit: int = OF_ISSUE) -> list[Feedback]:
+def of_issue(
+    reader: Reader, reach: Reach, issue_id: int, *, limit: int = OF_ISSUE
+) -> list[Feedback]:
     """What was said about an issue, the newest first. The caller has it from a Reach."""
     return reader.load(
         Feedback,
         f"""
         {_FEEDBACK}
-        WHERE f.issue_id = :issue_id
+        WHERE f.issue_id = :issue_id AND NOT {_HIDDEN}
         ORDER BY f.created_at DESC, f.id DESC
         LIMIT :limit
         """,
         issue_id=issue_id,
+        hidden=_hidden(reach),
         limit=limit,
     )
 
@@ -118,3 +161,8 @@ def waiting(reader: Reader, project_id: int, *, now_ms: int) -> list[tuple[int, 
         since=now_ms - WAIT_MS,
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def _hidden(reach: Reach) -> str:
+    """The environments that are kept back, as JSON for the conditions above."""
+    return msgspec.json.encode(reach.hidden).decode()

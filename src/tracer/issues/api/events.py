@@ -57,6 +57,7 @@ def _load_event_at(
 def list_issue_events(req: Req, at: At) -> Response:
     events, next_ = queries.events_of_issue(
         req.tracer,
+        req.reach,
         at.issue,
         cursor=decode_cursor(req.query.get("cursor"), str) or "",
         limit=reading.limit(req, default=50),
@@ -80,10 +81,10 @@ def list_issue_events(req: Req, at: At) -> Response:
 )
 def issue_event(req: Req, at: At) -> Response:
     hashes = queries.hashes(req.meta.read(), at.issue)
-    event = queries.find_event(req.tracer, at.issue, at.value, hashes)
+    event = queries.find_event(req.tracer, req.reach, at.issue, at.value, hashes)
     if event is None:
         raise NotFound("The issue has no such event.")
-    around = queries.neighbours(req.tracer, at.issue, event, hashes)
+    around = queries.neighbours(req.tracer, req.reach, at.issue, event, hashes)
     data = queries.payload(req.tracer, event)
     return json(event_detail(event, at.issue.id, data, around))
 
@@ -104,6 +105,7 @@ def issue_event(req: Req, at: At) -> Response:
 def list_project_events(req: Req, project: Project) -> Response:
     events, next_ = queries.events_of_project(
         req.tracer,
+        req.reach,
         project.id,
         cursor=decode_cursor(req.query.get("cursor"), str) or "",
         limit=reading.limit(req, default=50),
@@ -147,7 +149,7 @@ def project_event_json(req: Req, at: EventAt) -> Response:
 
 def _find(req: Req, at: EventAt) -> tuple[EventRow, int]:
     """The event and its issue. One whose issue is not committed yet, or deleted, is not there."""
-    event = queries.find_project_event(req.tracer, at.project.id, at.event_id)
+    event = queries.find_project_event(req.tracer, req.reach, at.project.id, at.event_id)
     issue_id = queries.issue_id_of(req.tracer, event) if event is not None else None
     if event is None or issue_id is None:
         raise NotFound("The project has no such event.")

@@ -114,6 +114,7 @@ def update_organization_issues(req: Req, organization: Organization) -> Response
     OF_PROJECT,
     can=Permission.EVENT_ADMIN,
     load=project_of,
+    step_up=True,
     doc=Operation(
         "Delete several of a project's issues",
         query=(_IDS,),
@@ -130,6 +131,7 @@ def delete_project_issues(req: Req, project: Project) -> Response:
     OF_ORGANIZATION,
     can=Permission.EVENT_ADMIN,
     load=organization_by_slug,
+    step_up=True,
     doc=Operation(
         "Delete several of an organization's issues",
         query=(_IDS, _PROJECT),

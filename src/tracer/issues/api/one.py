@@ -71,6 +71,7 @@ def update(req: Req, at: At) -> Response:
         description="It is gone at once; its events and files are erased shortly after.",
         status=202,
     ),
+    step_up=True,
 )
 def delete(req: Req, at: At) -> Response:
     with req.meta.write() as tx:
@@ -87,7 +88,7 @@ def delete(req: Req, at: At) -> Response:
 )
 def hashes(req: Req, at: At) -> Response:
     found = queries.hashes(req.meta.read(), at.issue)
-    latest = queries.latest_by_hash(req.tracer, at.issue, found)
+    latest = queries.latest_by_hash(req.tracer, req.reach, at.issue, found)
     shown = [
         HashInfo(hash_, HashEvent(event_id=latest[hash_][0], date_created=latest[hash_][1]))
         if hash_ in latest
@@ -105,7 +106,7 @@ def hashes(req: Req, at: At) -> Response:
     doc=_doc("List an issue's tags", returns=list[TagInfo]),
 )
 def tags(req: Req, at: At) -> Response:
-    return json([tag_info(tag) for tag in queries.tags(req.meta.read(), at.issue)])
+    return json([tag_info(tag) for tag in queries.tags(req.tracer, req.reach, at.issue)])
 
 
 @issue_routes(
@@ -156,7 +157,7 @@ def list_comments(req: Req, at: At) -> Response:
     if before is not None:
         before = max(1, min(before, 2**62))
     found = queries.activity(
-        req.meta.read(), at.issue, kind="comment", limit=limit + 1, before=before
+        req.meta.read(), req.reach, at.issue, kind="comment", limit=limit + 1, before=before
     )
     next_ = encode_cursor(found[limit - 1].id) if len(found) > limit else None
     return json(
@@ -208,6 +209,7 @@ def delete_comment(req: Req, at: At) -> Response:
 
 def _detail(req: Req, issue: Issue) -> IssueDetail:
     reader, now_ms = req.meta.read(), clock.to_ms(req.now)
+    issue = queries.told(req.tracer, req.reach, [issue])[0]
     day = queries.sparklines_24h(reader, [issue.id], now_ms=now_ms)[issue.id]
     fortnight = queries.sparklines_14d(reader, [issue.id], now_ms=now_ms)[issue.id]
     stats = {
@@ -219,8 +221,8 @@ def _detail(req: Req, issue: Issue) -> IssueDetail:
         reading.project_refs(req)[issue.project_id],
         req.base_url,
         stats,
-        activity=queries.activity(reader, issue),
-        tags=queries.tags(reader, issue),
+        activity=queries.activity(reader, req.reach, issue),
+        tags=queries.tags(req.tracer, req.reach, issue),
     )
     if detail.assigned_to is not None and issue.assignee_id is not None:
         user = accounts.user(reader, issue.assignee_id)
@@ -229,7 +231,7 @@ def _detail(req: Req, issue: Issue) -> IssueDetail:
 
 
 def _tag(req: Req, at: At, *, top: int = 10, offset: int = 0) -> Tag:
-    found = queries.tag(req.meta.read(), at.issue, at.value, top=top, offset=offset)
+    found = queries.tag(req.tracer, req.reach, at.issue, at.value, top=top, offset=offset)
     if found is None:
         raise NotFound("The issue has no such tag.")
     return found

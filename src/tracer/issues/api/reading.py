@@ -73,7 +73,13 @@ def load_at(
 
 
 def issue_routes(
-    routes: Routes, method: str, path: str, *, can: Permission, doc: Operation
+    routes: Routes,
+    method: str,
+    path: str,
+    *,
+    can: Permission,
+    doc: Operation,
+    step_up: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a handler of (req, At) below an issue, at both of the paths Sentry has for it."""
 
@@ -84,10 +90,9 @@ def issue_routes(
 
         # The API document names operations after their functions.
         of_organization.__name__ = f"{handler.__name__}_of_organization"
-        routes.add(method, ISSUE + path, can=can, load=load_at, doc=doc)(handler)
-        routes.add(method, ISSUE_OF_ORGANIZATION + path, can=can, load=load_at, doc=doc)(
-            of_organization
-        )
+        rules: dict[str, Any] = {"can": can, "load": load_at, "doc": doc, "step_up": step_up}
+        routes.add(method, ISSUE + path, **rules)(handler)
+        routes.add(method, ISSUE_OF_ORGANIZATION + path, **rules)(of_organization)
         return handler
 
     return declare
@@ -135,7 +140,7 @@ def summaries(req: Req, issues: Sequence[Issue], environment: str | None) -> lis
     counts = draw(reader, ids, now_ms=now_ms, environment=environment)
     width_ms = DAY_MS if period == "14d" else HOUR_MS
     found = []
-    for issue in issues:
+    for issue in queries.told(req.tracer, req.reach, issues):
         stats = {period: points(counts[issue.id], width_ms, now_ms)}
         summary = issue_summary(issue, refs[issue.project_id], req.base_url, stats)
         found.append(msgspec.structs.replace(summary, num_comments=comments.get(issue.id, 0)))

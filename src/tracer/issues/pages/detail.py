@@ -21,6 +21,7 @@ from tracer.issues.model import (
     Tag,
 )
 from tracer.issues.pages.event_view import CrumbChoice, EventView, event_view
+from tracer.issues.pages.listing import SELECTABLE, SUGGESTED
 from tracer.issues.pages.shares import Share, TagFold, breakdowns, tag_folds
 from tracer.issues.pages.stack import ORDERS, VIEWS, StackChoice
 from tracer.kit import render
@@ -72,6 +73,7 @@ class IssueFacts:
     folds: list[TagFold]
     activity: list[Activity]
     members: list[Member]
+    has_many_members: bool
     newest_release: str | None
 
 
@@ -107,7 +109,7 @@ def event(req: Req, found: tuple[Issue, str]) -> render.Response:
 def event_json(req: Req, found: tuple[Issue, str]) -> render.Response:
     """The stored event as indented JSON, to read or (with ?download) to keep."""
     issue, which = found
-    row = queries.find_event(req.tracer, issue, which)
+    row = queries.find_event(req.tracer, req.reach, issue, which)
     if row is None:
         raise NotFound(_NO_EVENT)
     data = queries.payload(req.tracer, row)
@@ -123,12 +125,12 @@ def event_json(req: Req, found: tuple[Issue, str]) -> render.Response:
 def events(req: Req, issue: Issue) -> render.Response:
     """All events of the issue, the latest first."""
     rows, following = queries.events_of_issue(
-        req.tracer, issue, cursor=req.query.get("cursor", "") or "", limit=EVENTS_PER_PAGE
+        req.tracer, req.reach, issue, cursor=req.query.get("cursor"), limit=EVENTS_PER_PAGE
     )
     return render.page(
         req,
         "issues/events.html",
-        issue=issue,
+        issue=_told(req, issue),
         rows=[(row, LEVEL_NAMES.get(row.level, "error")) for row in rows],
         first=f"/issues/{issue.id}/events/" if req.query.get("cursor") else "",
         next=f"/issues/{issue.id}/events/?cursor={following}" if following else "",
@@ -138,20 +140,27 @@ def events(req: Req, issue: Issue) -> render.Response:
 @routes.get("/issues/{issue_id:int}/markdown", can=Permission.EVENT_READ, load=queries.issue)
 def markdown(req: Req, issue: Issue) -> render.Response:
     """The issue as Markdown, for a ticket or a prompt."""
-    row = queries.find_event(req.tracer, issue, req.query.get("event") or "recommended")
+    which = req.query.get("event") or "recommended"
+    row = queries.find_event(req.tracer, req.reach, issue, which)
     data = queries.payload(req.tracer, row) if row else None
-    return render.text(issue_markdown(issue, row, data), media_type="text/markdown")
+    text = issue_markdown(_told(req, issue), row, data)
+    return render.text(text, media_type="text/markdown")
 
 
 @routes.get("/attachments/{attachment_id:int}", can=Permission.EVENT_READ, load=queries.attachment)
 def attachment(req: Req, found: Attachment) -> render.Response:
     """The bytes of an attachment; images may be shown in place."""
+    if req.reach.hides(found.project_id) and not queries.find_project_event(
+        req.tracer, req.reach, found.project_id, found.event_id
+    ):
+        raise NotFound("The requested resource does not exist")
     content = req.tracer.blobs.open(found.blob)
     inline = "inline" in req.query
     return render.download(content, found.name, found.content_type, inline=inline)
 
 
 def _answer(req: Req, issue: Issue, which: str) -> render.Response:
+    issue = _told(req, issue)
     part = _PARTS.get(req.query.get("part") or "")
     if part is not None and req.is_htmx:
         return render.page(req, part, part=part, issue=issue, shown=shown(req, issue, which))
@@ -166,7 +175,7 @@ def load(req: Req, issue: Issue, which: str) -> tuple[Shown, IssueFacts]:
 
 def shown(req: Req, issue: Issue, which: str) -> Shown:
     """The event and its sections, as the query of the request wants them. NotFound without it."""
-    found = queries.find_around(req.tracer, issue, which)
+    found = queries.find_around(req.tracer, req.reach, issue, which)
     if found is None:
         raise NotFound(_NO_EVENT)
     row, around = found
@@ -188,18 +197,21 @@ def facts(req: Req, issue: Issue) -> IssueFacts:
     """What SQLite knows of the issue."""
     reader = req.meta.read()
     fortnight = queries.sparklines_14d(reader, [issue.id], now_ms=clock.to_ms(req.now))
-    tags = queries.tags(reader, issue, top=5)
+    tags = queries.tags(req.tracer, req.reach, issue, top=5)
+    members = accounts.assignable(reader, req.reach.organization_id, SELECTABLE + 1)
+    has_many = len(members) > SELECTABLE
     return IssueFacts(
         level=LEVEL_NAMES.get(issue.level, "error"),
         fortnight=fortnight[issue.id],
         breakdowns=breakdowns(
-            environments=queries.environments(reader, issue),
-            releases=queries.releases(reader, issue),
+            environments=queries.environments(reader, req.reach, issue),
+            releases=queries.releases(req.tracer, req.reach, issue),
         ),
         tags=tags,
         folds=tag_folds(tags),
-        activity=queries.activity(reader, issue, limit=50),
-        members=accounts.members(reader, req.reach.organization_id),
+        activity=queries.activity(reader, req.reach, issue, limit=50),
+        members=members[:SUGGESTED] if has_many else members,
+        has_many_members=has_many,
         newest_release=queries.newest_release(reader, issue.project_id),
     )
 
@@ -258,7 +270,12 @@ def comment(req: Req, issue: Issue) -> render.Response:
     return render.redirect(f"/issues/{issue.id}/#issue-activity")
 
 
-@routes.post("/issues/{issue_id:int}/delete", can=Permission.EVENT_ADMIN, load=queries.issue)
+@routes.post(
+    "/issues/{issue_id:int}/delete",
+    can=Permission.EVENT_ADMIN,
+    load=queries.issue,
+    step_up=True,
+)
 def delete(req: Req, issue: Issue) -> render.Response:
     """Delete it with all its events."""
     with req.meta.write() as tx:
@@ -270,6 +287,7 @@ def delete(req: Req, issue: Issue) -> render.Response:
 def _done(req: Req, issue: Issue, said: str) -> render.Response:
     """After a change: htmx gets the head of the page and the activity again, others the page."""
     render.flash(req, said, "success")
+    issue = _told(req, issue)
     if req.is_htmx:
         return render.page(
             req,
@@ -279,3 +297,8 @@ def _done(req: Req, issue: Issue, said: str) -> render.Response:
             facts=facts(req, issue),
         )
     return render.redirect(f"/issues/{issue.id}/")
+
+
+def _told(req: Req, issue: Issue) -> Issue:
+    """The issue as the events tell it that this actor may see."""
+    return queries.told(req.tracer, req.reach, [issue])[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tracer.accounts import queries as accounts
 from tracer.errors import Forbidden, Invalid
 from tracer.issues import actions
 from tracer.issues.model import Issue
@@ -36,7 +37,11 @@ def index(req: Req) -> render.Response:
     return _answer(req, req.query)
 
 
-@routes.post("/issues/bulk", can=Permission.EVENT_WRITE)
+def _deletes(req: Req) -> bool:
+    return req.form.get("action") == "delete"
+
+
+@routes.post("/issues/bulk", can=Permission.EVENT_WRITE, step_up=_deletes)
 def bulk(req: Req) -> render.Response:
     """Resolve, unresolve, archive, delete or assign the selected issues, then show the list again.
 
@@ -52,16 +57,33 @@ def bulk(req: Req) -> render.Response:
         render.flash(req, _said(done, "assigned" if user_id else "assigned to nobody"))
     else:
         action = req.form.choice("action", ACTIONS)
-        if action == "delete" and not req.actor.can(Permission.EVENT_ADMIN):
-            raise Forbidden("You do not have permission to delete issues.")
+        reach = req.reach
+        if action == "delete":
+            if not req.actor.can(Permission.EVENT_ADMIN):
+                raise Forbidden("You do not have permission to delete issues.")
+            reach = req.actor.access.reach_for(Permission.EVENT_ADMIN)
         function, word = ACTIONS[action]
         with req.meta.write() as tx:
-            done = actions.bulk(tx, req.reach, ids, function, by=req.actor)
+            done = actions.bulk(tx, reach, ids, function, by=req.actor)
         render.flash(req, _said(done, word))
     back = req.form.text("back", max=8000)
     if not req.is_htmx:
         return render.redirect(f"/issues/?{back}" if back else "/issues/")
     return _answer(req, Query.parse_query(back.encode()))
+
+
+@routes.get("/issues/assignees", can=Permission.EVENT_WRITE)
+def assignees(req: Req) -> render.Response:
+    """The members whose name or address holds `find`, as buttons that give them `issue`, or the
+    selected issues of a list."""
+    reader, organization_id = req.meta.read(), req.reach.organization_id
+    text, limit = req.query.text("find", max=200), listing.SUGGESTED
+    if text:
+        people = accounts.members_page(reader, organization_id, text=text, limit=limit)
+    else:
+        people = accounts.assignable(reader, organization_id, limit)
+    part = "issues/_assignees.html"
+    return render.page(req, part, part=part, people=people, issue_id=req.query.int("issue", 0))
 
 
 def _answer(req: Req, params: Query) -> render.Response:

@@ -22,7 +22,8 @@ from tracer.projects import queries as projects
 from tracer.protocol.categories import LEVELS
 
 if TYPE_CHECKING:
-    from tracer.kit.context import ProjectRef, Req
+    from tracer.kit.context import Req
+    from tracer.kit.directory import ProjectRef
     from tracer.kit.forms import Query
 
 STATUSES = {
@@ -47,6 +48,9 @@ SORTS = {
     "users": "Most users",
 }
 MAX_TEXT = 2000
+#: A select has at most so many projects or members; where there are more, so many are suggested.
+SELECTABLE = 50
+SUGGESTED = 20
 #: Statements that one list may take, besides those of the guard.
 QUERY_BUDGET = 9
 
@@ -114,7 +118,7 @@ class SearchError:
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """The options of every select; members are also whom an issue can be given to."""
+    """The options of every select; `members` are also whom an issue can be given to."""
 
     project: Options
     environment: Options
@@ -123,7 +127,11 @@ class Narrowing:
     release: Options
     assigned: Options
     sort: Options
+    projects: tuple[ProjectRef, ...]
     members: list[Member]
+    #: Whether there is more than a select can hold: then one types, and is offered what fits.
+    has_many_projects: bool
+    has_many_members: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,27 +290,35 @@ def _rows(req: Req, found: queries.Page, now_ms: int) -> list[Row]:
             day[issue.id],
             fortnight[issue.id],
         )
-        for issue in found.issues
+        for issue in queries.told(req.tracer, req.reach, found.issues)
     ]
 
 
 def _options(req: Req, choice: Choice, chosen: tuple[int, ...]) -> Narrowing:
     reader = req.meta.read()
     environments = projects.environments(reader, req.reach)
-    members = accounts.members(reader, req.reach.organization_id)
+    members = accounts.assignable(reader, req.reach.organization_id, SELECTABLE + 1)
+    has_many_members = len(members) > SELECTABLE
+    has_many_projects = len(req.projects) > SELECTABLE
+    refs = () if has_many_projects else req.projects
+    if has_many_members:
+        members = members[:SUGGESTED]
     people = [("me", "Me"), ("none", "Nobody")]
     people += [
         (one.email, one.name or one.email) for one in members if one.user_id != req.actor.user_id
     ]
     return Narrowing(
-        project=[("", "All projects"), *((ref.slug, ref.name) for ref in req.projects)],
+        project=[("", "All projects"), *((ref.slug, ref.name) for ref in refs)],
+        projects=req.projects[:SUGGESTED],
         environment=_named("All environments", environments, choice.environment),
         period=[("", "Any time"), *((name, words) for name, (words, _) in PERIODS.items())],
         level=[("", "Any level"), *((name, name.capitalize()) for name in reversed(LEVELS))],
-        release=_named("Any release", releases(reader, chosen), choice.release),
+        release=_named("Any release", releases(reader, req.reach, chosen), choice.release),
         assigned=[("", "Anyone"), *people],
         sort=list(SORTS.items()),
         members=members,
+        has_many_projects=has_many_projects,
+        has_many_members=has_many_members,
     )
 
 

@@ -15,7 +15,6 @@ from tracer.issues.queries.detail import (
     releases,
     tag,
     tags,
-    users,
 )
 from tracer.issues.queries.events import (
     clean_event_id,
@@ -29,6 +28,7 @@ from tracer.issues.queries.events import (
     payload,
 )
 from tracer.issues.queries.filters import Filters
+from tracer.issues.queries.hidden import told
 from tracer.issues.queries.hours import sparklines_14d, sparklines_24h
 from tracer.issues.queries.moments import parse_period
 from tracer.issues.queries.page import PAGE_SIZE, SORTS, Cursor, Page, page
@@ -70,5 +70,5 @@ __all__ = [
     "sparklines_24h",
     "tag",
     "tags",
-    "users",
+    "told",
 ]

@@ -15,26 +15,27 @@ from typing import TYPE_CHECKING, Any
 from tracer import clock
 from tracer.issues.model import EventHead, EventRow, Issue, Neighbours
 from tracer.issues.queries.events import (
-    MINE,
     RECEIVED,
     clean_event_id,
     hashes_of,
     naive,
+    over_mine,
     received,
     recent_from,
+    select,
 )
-from tracer.storage.events import Sql
 
 if TYPE_CHECKING:
     from tracer.kit.context import Tracer
+    from tracer.kit.reach import Reach
 
 # The moment of one event and those around it, between the times that SQLite has of the issue.
 # Several events may share a moment: MOMENTS reads them, and their ids put them in order afterwards.
-_AROUND = f"""
+_AROUND = """
     WITH mine AS MATERIALIZED (
         SELECT timestamp, richness
         FROM events
-        WHERE {MINE} AND timestamp >= $first_seen AND timestamp <= $last_seen
+        WHERE MINE AND timestamp >= $first_seen AND timestamp <= $last_seen
     ),
     chosen AS (%s)
     SELECT any_value(moment), min(timestamp), max(timestamp),
@@ -42,9 +43,9 @@ _AROUND = f"""
         min(timestamp) FILTER (WHERE timestamp > moment),
         count(*) FILTER (WHERE timestamp < moment), count(*)
     FROM mine, chosen"""
-AROUND_LATEST = Sql(_AROUND % "SELECT max(timestamp) AS moment FROM mine")
-AROUND_OLDEST = Sql(_AROUND % "SELECT min(timestamp) AS moment FROM mine")
-AROUND_RECOMMENDED = Sql(
+AROUND_LATEST = over_mine(_AROUND % "SELECT max(timestamp) AS moment FROM mine")
+AROUND_OLDEST = over_mine(_AROUND % "SELECT min(timestamp) AS moment FROM mine")
+AROUND_RECOMMENDED = over_mine(
     _AROUND
     % """
         SELECT timestamp AS moment
@@ -53,15 +54,15 @@ AROUND_RECOMMENDED = Sql(
         LIMIT 1
     """
 )
-AROUND_ONE = Sql(
-    _AROUND % f"SELECT max(timestamp) AS moment FROM events WHERE {MINE} AND {RECEIVED}"
+AROUND_ONE = over_mine(
+    _AROUND % f"SELECT max(timestamp) AS moment FROM events WHERE MINE AND {RECEIVED}"
 )
-MOMENTS = Sql(f"""
+MOMENTS = over_mine("""
     SELECT timestamp, event_id, richness, level, environment, release, size_bytes
     FROM events
-    WHERE {MINE} AND timestamp IN $moments""")
+    WHERE MINE AND timestamp IN $moments""")
 # Both steps in one SELECT, for an event that is known already.
-NEIGHBOURS = Sql(f"""
+NEIGHBOURS = over_mine("""
     WITH span AS MATERIALIZED (
         SELECT min(timestamp) AS first, max(timestamp) AS last,
             max(timestamp) FILTER (WHERE timestamp < $timestamp) AS previous,
@@ -69,11 +70,11 @@ NEIGHBOURS = Sql(f"""
             count(*) AS total,
             count(*) FILTER (WHERE timestamp < $timestamp) AS before
         FROM events
-        WHERE {MINE}
+        WHERE MINE
     )
     SELECT timestamp, event_id, (SELECT before FROM span), (SELECT total FROM span)
     FROM events
-    WHERE {MINE} AND timestamp IN (
+    WHERE MINE AND timestamp IN (
         SELECT first FROM span
         UNION ALL
         SELECT last FROM span
@@ -92,7 +93,7 @@ _AROUND_WHICH = {
 
 
 def find_around(
-    tracer: Tracer, issue: Issue, which: str, hashes: Sequence[str] | None = None
+    tracer: Tracer, reach: Reach, issue: Issue, which: str, hashes: Sequence[str] | None = None
 ) -> tuple[EventHead, Neighbours] | None:
     """What `find_event` finds, in short, and the events around it: two narrow SELECTs."""
     hashes = hashes_of(tracer, issue, hashes)
@@ -114,8 +115,9 @@ def find_around(
         if event_id is None:
             return None
         params |= received(tracer, issue.project_id, event_id)
-    moments = tracer.events.select(statement, **params)[0]
-    rows = _rows_at(tracer, issue, hashes, moments[:5])
+    hidden = reach.hides(issue.project_id)
+    moments = select(tracer, statement, hidden, **params)[0]
+    rows = _rows_at(tracer, issue, hidden, hashes, moments[:5])
     here = [row for row in rows if row[0] == moments[0] and event_id in (None, row[1])]
     if not here:
         return None
@@ -127,12 +129,18 @@ def find_around(
 
 
 def neighbours(
-    tracer: Tracer, issue: Issue, event: EventRow, hashes: Sequence[str] | None = None
+    tracer: Tracer,
+    reach: Reach,
+    issue: Issue,
+    event: EventRow,
+    hashes: Sequence[str] | None = None,
 ) -> Neighbours:
     """The events around one in its issue, in order of (timestamp, event id)."""
     moment = naive(event.timestamp)
-    rows = tracer.events.select(
+    rows = select(
+        tracer,
         NEIGHBOURS,
+        reach.hides(issue.project_id),
         project_id=issue.project_id,
         hashes=list(hashes_of(tracer, issue, hashes)),
         timestamp=moment,
@@ -142,14 +150,23 @@ def neighbours(
 
 
 def _rows_at(
-    tracer: Tracer, issue: Issue, hashes: Sequence[str], moments: Sequence[datetime | None]
+    tracer: Tracer,
+    issue: Issue,
+    hidden: Sequence[str],
+    hashes: Sequence[str],
+    moments: Sequence[datetime | None],
 ) -> list[tuple[Any, ...]]:
     """The issue's events at some moments."""
     known = sorted({moment for moment in moments if moment is not None})
     if not known:
         return []
-    return tracer.events.select(
-        MOMENTS, project_id=issue.project_id, hashes=list(hashes), moments=known
+    return select(
+        tracer,
+        MOMENTS,
+        hidden,
+        project_id=issue.project_id,
+        hashes=list(hashes),
+        moments=known,
     )
 
 

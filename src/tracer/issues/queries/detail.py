@@ -16,18 +16,19 @@ from tracer.issues.model import (
     Tag,
     TagValue,
 )
+from tracer.issues.queries import hidden
 
 if TYPE_CHECKING:
-    from tracer.kit.context import Reach
+    from tracer.kit.context import Reach, Tracer
     from tracer.storage.meta import Reader
 
 TOP_VALUES = 10
 ACTIVITY_LIMIT = 200
 
 
-def environments(reader: Reader, issue: Issue) -> list[Breakdown]:
-    """Events by environment, the most first."""
-    return reader.load(
+def environments(reader: Reader, reach: Reach, issue: Issue) -> list[Breakdown]:
+    """Events by environment, the most first; without hidden ones."""
+    found = reader.load(
         Breakdown,
         """
         SELECT environment, event_count, first_seen_at, last_seen_at
@@ -38,10 +39,15 @@ def environments(reader: Reader, issue: Issue) -> list[Breakdown]:
         """,
         id=issue.id,
     )
+    kept_back = reach.hides(issue.project_id)
+    return [one for one in found if one.name not in kept_back]
 
 
-def releases(reader: Reader, issue: Issue) -> list[Breakdown]:
+def releases(tracer: Tracer, reach: Reach, issue: Issue) -> list[Breakdown]:
     """Events by release, the latest seen first."""
+    reader = tracer.meta.read()
+    if hidden.is_touched(reader, reach, issue):
+        return hidden.releases(tracer, reach, issue)
     return reader.load(
         Breakdown,
         """
@@ -55,11 +61,14 @@ def releases(reader: Reader, issue: Issue) -> list[Breakdown]:
     )
 
 
-def tags(reader: Reader, issue: Issue, *, top: int = TOP_VALUES) -> list[Tag]:
+def tags(tracer: Tracer, reach: Reach, issue: Issue, *, top: int = TOP_VALUES) -> list[Tag]:
     """Every tag key with its `top` values and their shares; keys by name.
 
     One row of JSON: a step of SQLite lets other threads go first, and there are hundreds.
     """
+    reader = tracer.meta.read()
+    if hidden.is_touched(reader, reach, issue):
+        return hidden.tags(tracer, reach, issue, top=top)
     found: str = reader.value(
         """
         WITH ranked AS (
@@ -94,9 +103,18 @@ def tags(reader: Reader, issue: Issue, *, top: int = TOP_VALUES) -> list[Tag]:
 
 
 def tag(
-    reader: Reader, issue: Issue, key: str, *, top: int = TOP_VALUES, offset: int = 0
+    tracer: Tracer,
+    reach: Reach,
+    issue: Issue,
+    key: str,
+    *,
+    top: int = TOP_VALUES,
+    offset: int = 0,
 ) -> Tag | None:
     """One tag key with its values from the `offset`th on, the most frequent first."""
+    reader = tracer.meta.read()
+    if hidden.is_touched(reader, reach, issue):
+        return hidden.tag(tracer, reach, issue, key, top=top, offset=offset)
     rows = reader.rows(
         """
         SELECT key, value, event_count, first_seen_at, last_seen_at,
@@ -126,6 +144,7 @@ def _value(row: Sequence[Any]) -> TagValue:
 
 def activity(
     reader: Reader,
+    reach: Reach,
     issue: Issue,
     *,
     kind: str | None = None,
@@ -149,10 +168,11 @@ def activity(
         before=before,
         limit=limit,
     )
-    return [
+    found = [
         Activity(id_, kind_, msgspec.json.decode(data), at, user_id, user)
         for id_, kind_, data, at, user_id, user in rows
     ]
+    return hidden.without_events(found) if hidden.is_touched(reader, reach, issue) else found
 
 
 def comment(reader: Reader, issue: Issue, activity_id: int) -> Activity | None:
@@ -204,21 +224,6 @@ def hashes(reader: Reader, issue: Issue) -> tuple[str, ...]:
     """The group hashes that lead to the issue."""
     rows = reader.rows("SELECT hash FROM issue_hashes WHERE issue_id = :id", id=issue.id)
     return tuple(row[0] for row in rows)
-
-
-def users(reader: Reader, issue: Issue, *, limit: int = 100) -> list[str]:
-    """Keys of users that had the issue, such as `id:42`."""
-    rows = reader.rows(
-        """
-        SELECT DISTINCT user_key
-        FROM issue_users
-        WHERE issue_id = :id
-        LIMIT :limit
-        """,
-        id=issue.id,
-        limit=limit,
-    )
-    return [row[0] for row in rows]
 
 
 _ATTACHMENT = """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from tracer.storage.events import Sql
 
 if TYPE_CHECKING:
     from tracer.kit.context import Tracer
+    from tracer.kit.reach import Reach
 
 #: "Recommended" looks this far back from the issue's last event.
 RECENT = timedelta(days=14)
@@ -37,30 +38,53 @@ _COLUMNS = """
     release, dist, transaction, user_key, title, culprit, is_handled, has_attachments, size_bytes,
     tags"""
 MINE = "project_id = $project_id AND group_hash IN $hashes"
+SHOWN = " AND environment NOT IN $hidden"
 
-LATEST = Sql(f"""
+
+class Statements(NamedTuple):
+    """A statement over all events, and one that leaves out those of hidden environments."""
+
+    whole: Sql
+    shown: Sql
+
+
+def over_mine(text: str) -> Statements:
+    """Both forms of a statement about one issue; `MINE` in it stands for the issue's events."""
+    return Statements(Sql(text.replace("MINE", MINE)), Sql(text.replace("MINE", MINE + SHOWN)))
+
+
+def select(
+    tracer: Tracer, statements: Statements, hidden: Sequence[str], **params: Any
+) -> list[tuple[Any, ...]]:
+    """Rows of the form that these hidden environments ask for."""
+    if not hidden:
+        return tracer.events.select(statements.whole, **params)
+    return tracer.events.select(statements.shown, **params, hidden=list(hidden))
+
+
+LATEST = over_mine(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {MINE}
+    WHERE MINE
     ORDER BY timestamp DESC, event_id DESC
     LIMIT 1""")
-OLDEST = Sql(f"""
+OLDEST = over_mine(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {MINE}
+    WHERE MINE
     ORDER BY timestamp, event_id
     LIMIT 1""")
-RECOMMENDED = Sql(f"""
+RECOMMENDED = over_mine(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {MINE} AND timestamp >= $since
+    WHERE MINE AND timestamp >= $since
     ORDER BY richness DESC, timestamp DESC, event_id DESC
     LIMIT 1""")
 RECEIVED = "event_id = $event_id AND received_at >= $received_from AND received_at <= $received_to"
-ONE_OF_ISSUE = Sql(f"""
+ONE_OF_ISSUE = over_mine(f"""
     SELECT {_COLUMNS}
     FROM events
-    WHERE {MINE} AND {RECEIVED}
+    WHERE MINE AND {RECEIVED}
     LIMIT 1""")
 ONE = Sql(f"""
     SELECT {_COLUMNS}
@@ -72,10 +96,10 @@ PAYLOAD = Sql("""
     FROM payloads
     WHERE project_id = $project_id AND event_id = $event_id AND timestamp = $timestamp
     LIMIT 1""")
-LATEST_BY_HASH = Sql(f"""
+LATEST_BY_HASH = over_mine("""
     SELECT group_hash, arg_max(event_id, timestamp), max(timestamp)
     FROM events
-    WHERE {MINE}
+    WHERE MINE
     GROUP BY group_hash""")
 _BEFORE = "(timestamp < $timestamp OR (timestamp = $timestamp AND event_id < $event_id))"
 _PAGE = f"""
@@ -85,43 +109,52 @@ _PAGE = f"""
     ORDER BY timestamp DESC, event_id DESC
     LIMIT $limit"""
 _ENVIRONMENT = " AND environment = $environment"
-PAGE_OF_ISSUE = Sql(_PAGE % f"{MINE} AND {_BEFORE}")
-PAGE_OF_ISSUE_IN = Sql(_PAGE % f"{MINE} AND {_BEFORE}{_ENVIRONMENT}")
-PAGE_OF_PROJECT = Sql(_PAGE % f"project_id = $project_id AND {_BEFORE}")
-PAGE_OF_PROJECT_IN = Sql(_PAGE % f"project_id = $project_id AND {_BEFORE}{_ENVIRONMENT}")
+PAGE_OF_ISSUE = over_mine(_PAGE % f"MINE AND {_BEFORE}")
+PAGE_OF_ISSUE_IN = over_mine(_PAGE % f"MINE AND {_BEFORE}{_ENVIRONMENT}")
+_OF_PROJECT = f"project_id = $project_id AND {_BEFORE}"
+PAGE_OF_PROJECT = Statements(Sql(_PAGE % _OF_PROJECT), Sql(_PAGE % f"{_OF_PROJECT}{SHOWN}"))
+PAGE_OF_PROJECT_IN = Statements(
+    Sql(_PAGE % f"{_OF_PROJECT}{_ENVIRONMENT}"), Sql(_PAGE % f"{_OF_PROJECT}{_ENVIRONMENT}{SHOWN}")
+)
 
 
 def find_event(
-    tracer: Tracer, issue: Issue, which: str, hashes: Sequence[str] | None = None
+    tracer: Tracer, reach: Reach, issue: Issue, which: str, hashes: Sequence[str] | None = None
 ) -> EventRow | None:
     """An event of an issue: `latest`, `oldest`, `recommended` or an id, with or without dashes.
 
     Recommended is the one with the most context among those of the issue's last two weeks.
-    None when there is none, or the event is not the issue's.
+    None when there is none, it is not the issue's, or its environment is hidden.
     """
     hashes = hashes_of(tracer, issue, hashes)
     params: dict[str, Any] = {"project_id": issue.project_id, "hashes": list(hashes)}
+    hidden = reach.hides(issue.project_id)
     if not hashes:
         return None
     if which == "recommended":
-        found = _row(tracer.events.select(RECOMMENDED, **params, since=recent_from(issue)))
-        return found or _row(tracer.events.select(LATEST, **params))
+        found = _row(select(tracer, RECOMMENDED, hidden, **params, since=recent_from(issue)))
+        return found or _row(select(tracer, LATEST, hidden, **params))
     if which in {"latest", "oldest"}:
-        return _row(tracer.events.select(LATEST if which == "latest" else OLDEST, **params))
+        return _row(select(tracer, LATEST if which == "latest" else OLDEST, hidden, **params))
     event_id = clean_event_id(which)
     if event_id is None:
         return None
     params |= received(tracer, issue.project_id, event_id)
-    return _row(tracer.events.select(ONE_OF_ISSUE, **params))
+    return _row(select(tracer, ONE_OF_ISSUE, hidden, **params))
 
 
-def find_project_event(tracer: Tracer, project_id: int, which: str) -> EventRow | None:
-    """An event of a project by its id. The caller has the project from a Reach."""
+def find_project_event(
+    tracer: Tracer, reach: Reach, project_id: int, which: str
+) -> EventRow | None:
+    """An event of a project in reach by its id; None when its environment is hidden."""
     event_id = clean_event_id(which)
-    if event_id is None:
+    if event_id is None or not reach.holds(project_id):
         return None
     known = received(tracer, project_id, event_id)
-    return _row(tracer.events.select(ONE, project_id=project_id, **known))
+    found = _row(tracer.events.select(ONE, project_id=project_id, **known))
+    if found is None or found.environment in reach.hides(project_id):
+        return None
+    return found
 
 
 def issue_id_of(tracer: Tracer, event: EventRow) -> int | None:
@@ -151,12 +184,18 @@ def issue_ids_of(tracer: Tracer, events: Sequence[EventRow]) -> dict[str, int]:
 
 
 def latest_by_hash(
-    tracer: Tracer, issue: Issue, hashes: Sequence[str]
+    tracer: Tracer, reach: Reach, issue: Issue, hashes: Sequence[str]
 ) -> dict[str, tuple[str, datetime]]:
-    """Id and time of the last event of each of the issue's group hashes."""
+    """Id and time of the last event of each of the issue's group hashes that may be seen."""
     if not hashes:
         return {}
-    rows = tracer.events.select(LATEST_BY_HASH, project_id=issue.project_id, hashes=list(hashes))
+    rows = select(
+        tracer,
+        LATEST_BY_HASH,
+        reach.hides(issue.project_id),
+        project_id=issue.project_id,
+        hashes=list(hashes),
+    )
     return {row[0]: (row[1], row[2].replace(tzinfo=UTC)) for row in rows}
 
 
@@ -177,6 +216,7 @@ def payload(tracer: Tracer, event: EventRow | EventHead) -> dict[str, Any] | Non
 
 def events_of_issue(
     tracer: Tracer,
+    reach: Reach,
     issue: Issue,
     *,
     cursor: str = "",
@@ -193,11 +233,12 @@ def events_of_issue(
     if environment is not None:
         statement = PAGE_OF_ISSUE_IN
         params["environment"] = environment
-    return _page(tracer, statement, params, cursor, limit)
+    return _page(tracer, statement, reach.hides(issue.project_id), params, cursor, limit)
 
 
 def events_of_project(
     tracer: Tracer,
+    reach: Reach,
     project_id: int,
     *,
     cursor: str = "",
@@ -210,7 +251,7 @@ def events_of_project(
     if environment is not None:
         statement = PAGE_OF_PROJECT_IN
         params["environment"] = environment
-    return _page(tracer, statement, params, cursor, limit)
+    return _page(tracer, statement, reach.hides(project_id), params, cursor, limit)
 
 
 def clean_event_id(text: str) -> str | None:
@@ -220,7 +261,12 @@ def clean_event_id(text: str) -> str | None:
 
 
 def _page(
-    tracer: Tracer, statement: Sql, params: dict[str, Any], cursor: str, limit: int
+    tracer: Tracer,
+    statement: Statements,
+    hidden: Sequence[str],
+    params: dict[str, Any],
+    cursor: str,
+    limit: int,
 ) -> tuple[list[EventRow], str | None]:
     moment, event_id = naive(_FAR), ""
     if cursor:
@@ -232,8 +278,8 @@ def _page(
         except OverflowError:
             raise Invalid("The cursor is not one of this list.") from None
         event_id = match[2]
-    rows = tracer.events.select(
-        statement, **params, timestamp=moment, event_id=event_id, limit=limit + 1
+    rows = select(
+        tracer, statement, hidden, **params, timestamp=moment, event_id=event_id, limit=limit + 1
     )
     events = [_event(row) for row in rows[:limit]]
     if len(rows) <= limit:

@@ -59,6 +59,7 @@ class Clauses:
         self.items: list[Clause] = []
         self.user_id = user_id
         self.now_ms = now_ms
+        self.reads_content = False
         self._count = 0
 
     def name(self) -> str:
@@ -80,7 +81,10 @@ class Clauses:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Filters with their terms worked out: what the walk is over, and the clauses."""
+    """Filters with their terms worked out: what the walk is over, and the clauses.
+
+    `reads_content`: a clause asks what events hold, be they hidden or not.
+    """
 
     statuses: tuple[int, ...]
     environment: str | None
@@ -88,6 +92,7 @@ class Narrowed:
     clauses: tuple[Clause, ...]
     since_ms: int | None
     until_ms: int | None
+    reads_content: bool
 
 
 def narrow(filters: Filters, *, user_id: int | None, now_ms: int) -> Narrowed:
@@ -104,12 +109,15 @@ def narrow(filters: Filters, *, user_id: int | None, now_ms: int) -> Narrowed:
         elif term.key == "environment" and _is_plain(term) and environment is None:
             environment = wildcards.plain(term.values[0])
         else:
+            build.reads_content |= term.key not in _OF_THE_ISSUE
             _KEYS.get(term.key, _tag)(build, term)
     for text in filters.query.text:
+        build.reads_content = True
         _text(build, text)
     if filters.levels:
         _number_in(build, "i.level", filters.levels)
     if filters.release:
+        build.reads_content = True
         _release(build, Term("release", "=", (_literal(filters.release),), False))
     if filters.assigned:
         _assigned(build, Term("assigned", "=", (filters.assigned,), False))
@@ -120,6 +128,7 @@ def narrow(filters: Filters, *, user_id: int | None, now_ms: int) -> Narrowed:
         tuple(build.items),
         filters.since_ms,
         filters.until_ms,
+        build.reads_content,
     )
 
 
@@ -327,6 +336,10 @@ def _not(condition: str, term: Term) -> str:
     return f"NOT coalesce({condition}, FALSE)" if term.negated else condition
 
 
+#: What is known of an issue without any of its events.
+_OF_THE_ISSUE = frozenset(
+    ("level", "platform", "assigned", "issue", "timesSeen", "users", "firstSeen", "lastSeen")
+)
 _KEYS: dict[str, Callable[[Clauses, Term], None]] = {
     "level": _level,
     "environment": _environment,

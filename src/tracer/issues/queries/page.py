@@ -9,12 +9,13 @@ are walked in the list's order and tried, and a walk that gives up after WINDOW 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracer import clock
 from tracer.errors import Invalid
 from tracer.issues.model import Issue
+from tracer.issues.queries import hidden
 from tracer.issues.queries.filters import Clause, Filters, Narrowed, narrow
 from tracer.issues.queries.rows import JOINS, columns
 from tracer.search import wildcards
@@ -99,6 +100,8 @@ def page(
         raise Invalid(f"Sort by one of: {', '.join(SORTS)}.")
     narrowed = narrow(filters, user_id=user_id, now_ms=clock.now_ms())
     projects = _projects(reader, reach, filters, narrowed)
+    if reach.hidden:
+        narrowed, projects = _kept_back(reach, narrowed, projects)
     if not projects or not narrowed.statuses:
         return Page([], None, None, 0, False, False, narrowed.environment)
     listing = _listing(narrowed, projects, sort, cursor)
@@ -199,6 +202,19 @@ def _projects(
             ]
         chosen = tuple(id_ for id_, _ in slugs)
     return chosen
+
+
+def _kept_back(
+    reach: Reach, narrowed: Narrowed, projects: tuple[int, ...]
+) -> tuple[Narrowed, tuple[int, ...]]:
+    """Without issues that are hidden; and what asks for the content of events finds only issues
+    none of whose events are, or a search would tell what they hold."""
+    chosen = narrowed.environment
+    if chosen is not None:
+        projects = tuple(id_ for id_ in projects if chosen not in reach.hides(id_))
+    condition = hidden.HAS_NO_HIDDEN if narrowed.reads_content else hidden.HAS_SEEN
+    clause = Clause(condition, {"hidden": hidden.parameter(reach)})
+    return replace(narrowed, clauses=(*narrowed.clauses, clause)), projects
 
 
 def _smallest_source(reader: Reader, listing: _Listing) -> str | None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tracer.issues.model import Issue
+from tracer.issues.queries.hidden import seen
 
 if TYPE_CHECKING:
     from tracer.kit.context import Reach
@@ -34,9 +35,9 @@ _SHORT_ID = re.compile(r"(?P<slug>[A-Za-z0-9_-]{1,60})-(?P<number>\d{1,15})\Z")
 
 
 def issue(reader: Reader, reach: Reach, issue_id: int) -> Issue | None:
-    """One issue; None when it is not there or out of reach."""
+    """One issue; None when it is not there, out of reach or hidden."""
     found = current_issue(reader, issue_id)
-    return found if found is not None and reach.holds(found.project_id) else None
+    return found if found is not None and seen(reader, reach, [found]).there else None
 
 
 def current_issue(reader: Reader, issue_id: int) -> Issue | None:
@@ -67,7 +68,8 @@ def issue_by_name(reader: Reader, reach: Reach, name: str) -> Issue | None:
         slug=parts[0],
         short_id=parts[1],
     )
-    return next((one for one in found if reach.holds(one.project_id)), None)
+    there = seen(reader, reach, found).there
+    return next((one for one in found if one.id in there), None)
 
 
 def issues_by_id(reader: Reader, reach: Reach, ids: tuple[int, ...]) -> list[Issue]:
@@ -82,7 +84,8 @@ def issues_by_id(reader: Reader, reach: Reach, ids: tuple[int, ...]) -> list[Iss
         """,  # noqa: S608
         ids=str(list(ids)),
     )
-    return [one for one in found if reach.holds(one.project_id)]
+    there = seen(reader, reach, found).there
+    return [one for one in found if one.id in there]
 
 
 def split_short_id(text: str) -> tuple[str, int] | None:

@@ -65,6 +65,9 @@ def create(req: Req, project: Project) -> Response:
     wanted = req.decode(KeyCreate)
     with req.meta.write() as tx:
         key = actions.create_key(tx, project.id, wanted.name or "")
+        if wanted.rate_limit is not None:
+            rate = wanted.rate_limit
+            key = actions.limit_key(tx, key, (rate.count, rate.window))
     return json(_info(req, key), status=201)
 
 
@@ -99,6 +102,9 @@ def update(req: Req, key: Key) -> Response:
             label=None if wanted.name is UNSET else wanted.name,
             is_active=None if wanted.is_active is UNSET else wanted.is_active,
         )
+        if wanted.rate_limit is not UNSET:
+            rate = wanted.rate_limit
+            key = actions.limit_key(tx, key, rate and (rate.count, rate.window))
     return json(_info(req, key))
 
 
@@ -127,6 +133,7 @@ def rotate(req: Req, key: Key) -> Response:
     _KEY,
     can=Permission.PROJECT_ADMIN,
     load=queries.key_of,
+    step_up=True,
     doc=Operation("Delete a key", status=204, errors=(401, 403, 404), tag="Keys"),
 )
 def delete(req: Req, key: Key) -> Response:

@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import UNSET
 
 from tracer.accounts.api import scopes
+from tracer.accounts.membership import Team
 from tracer.accounts.model import Organization
-from tracer.accounts.queries import organization_by_slug
+from tracer.accounts.queries import organization_by_slug, team_of
 from tracer.kit.context import Req
 from tracer.kit.paging import decode_cursor, encode_cursor, link_header
 from tracer.kit.permissions import Permission
@@ -25,6 +26,7 @@ from tracer.projects.api.shapes import (
     project_summary,
 )
 from tracer.projects.model import Project
+from tracer.projects.owning import create_owned, team_for
 
 routes = Routes()
 
@@ -71,6 +73,7 @@ def list_organization_projects(req: Req, organization: Organization) -> Response
     load=organization_by_slug,
     doc=Operation(
         "Create a project",
+        description="`team` is needed from who sees the projects of their teams only.",
         body=ProjectCreate,
         returns=ProjectDetail,
         status=201,
@@ -78,13 +81,34 @@ def list_organization_projects(req: Req, organization: Organization) -> Response
         tag="Projects",
     ),
 )
-def create(req: Req, organization: Organization) -> Response:
+def create(req: Req, organization: Organization) -> Response:  # noqa: ARG001
     wanted = req.decode(ProjectCreate)
+    return _created(req, wanted, team_for(req, wanted.team))
+
+
+@routes.post(
+    "/api/0/teams/{organization_slug}/{team_slug}/projects/",
+    can=Permission.PROJECT_WRITE,
+    load=team_of,
+    doc=Operation(
+        "Create a project for a team",
+        body=ProjectCreate,
+        returns=ProjectDetail,
+        status=201,
+        errors=(400, 401, 403, 404, 409),
+        tag="Projects",
+    ),
+)
+def create_for_team(req: Req, team: Team) -> Response:
+    return _created(req, req.decode(ProjectCreate), team_for(req, team.slug))
+
+
+def _created(req: Req, wanted: ProjectCreate, team: Team | None) -> Response:
+    platform = wanted.platform or "other"
     with req.meta.write() as tx:
-        project = actions.create_project(
-            tx, organization.id, wanted.slug, wanted.name, wanted.platform or "other"
-        )
-    return json(project_detail(project, organization.slug, scopes(req)), status=201)
+        project = create_owned(tx, req, team, wanted.slug, wanted.name, platform)
+    shown = project_detail(project, req.actor.organization_slug, scopes(req))
+    return json(shown, status=201)
 
 
 @routes.get(
@@ -122,6 +146,7 @@ def update(req: Req, project: Project) -> Response:
     "/api/0/projects/{organization_slug}/{project_slug}/",
     can=Permission.PROJECT_ADMIN,
     load=queries.project_of,
+    step_up=True,
     doc=Operation(
         "Delete a project",
         description="Its keys stop working at once; its events and files are erased shortly after.",

@@ -16,6 +16,8 @@ from tracer.projects.model import (
     LIST_MAX,
     NAME_MAX,
     PLATFORM_PATTERN,
+    RATE_MAX,
+    RATE_WINDOW_MAX_S,
     Key,
     Project,
     dsn,
@@ -69,11 +71,13 @@ class ProjectDetail(ProjectSummary, rename="camel"):
 
 
 class ProjectCreate(msgspec.Struct):
-    """A new project. Without a slug one is made from the name."""
+    """A new project. Without a slug one is made from the name. `team` is the slug of the team
+    that it is given to."""
 
     name: Name
     slug: Slug | None = None
     platform: PlatformId | None = None
+    team: Slug | None = None
 
 
 class ProjectUpdate(msgspec.Struct, rename="camel"):
@@ -99,6 +103,13 @@ class KeyDsn(msgspec.Struct):
     public: str
 
 
+class RateLimit(msgspec.Struct):
+    """So many events (errors, messages, security reports) in a window of so many seconds."""
+
+    window: Annotated[int, msgspec.Meta(ge=1, le=RATE_WINDOW_MAX_S)]
+    count: Annotated[int, msgspec.Meta(ge=1, le=RATE_MAX)]
+
+
 class KeyInfo(msgspec.Struct, rename="camel"):
     """A project key. `id` and `public` are the key itself, as in Sentry."""
 
@@ -111,14 +122,15 @@ class KeyInfo(msgspec.Struct, rename="camel"):
     date_created: datetime
     date_expires: datetime | None
     date_used: datetime | None
-    rate_limit: None
+    rate_limit: RateLimit | None
     dsn: KeyDsn
 
 
-class KeyCreate(msgspec.Struct):
+class KeyCreate(msgspec.Struct, rename="camel"):
     """A new key; its name is shown in lists."""
 
     name: Annotated[str, msgspec.Meta(max_length=LABEL_MAX)] | None = None
+    rate_limit: RateLimit | None = None
 
 
 class KeyUpdate(msgspec.Struct, rename="camel"):
@@ -126,6 +138,7 @@ class KeyUpdate(msgspec.Struct, rename="camel"):
 
     name: Annotated[str, msgspec.Meta(max_length=LABEL_MAX)] | msgspec.UnsetType = msgspec.UNSET
     is_active: bool | msgspec.UnsetType = msgspec.UNSET
+    rate_limit: RateLimit | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def project_summary(project: Project, organization_slug: str, access: list[str]) -> ProjectSummary:
@@ -157,7 +170,7 @@ def key_info(key: Key, base_url: str, now_ms: int) -> KeyInfo:
         date_created=clock.from_ms(key.created_at),
         date_expires=_moment(key.expires_at),
         date_used=_moment(key.used_at),
-        rate_limit=None,
+        rate_limit=None if key.rate is None else RateLimit(count=key.rate[0], window=key.rate[1]),
         dsn=KeyDsn(str(dsn(key, base_url))),
     )
 

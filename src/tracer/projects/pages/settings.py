@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tracer.accounts import actions as account_actions
+from tracer.accounts import queries as accounts
+from tracer.accounts.membership import Team
 from tracer.accounts.model import check_slug
+from tracer.accounts.pages.suggestions import OFFERED
+from tracer.accounts.team_rights import check_team
 from tracer.errors import Conflict, Invalid
 from tracer.kit.checking import Checked
 from tracer.kit.context import Req
@@ -55,7 +60,12 @@ def update(req: Req, project: Project) -> Response:
     return redirect(f"/projects/{saved.slug}/")
 
 
-@routes.post("/projects/{slug}/delete", can=Permission.PROJECT_ADMIN, load=queries.project)
+@routes.post(
+    "/projects/{slug}/delete",
+    can=Permission.PROJECT_ADMIN,
+    load=queries.project,
+    step_up=True,
+)
 def delete(req: Req, project: Project) -> Response:
     form = Checked(req.form)
     if req.form.get("confirm").strip() != project.slug:
@@ -67,10 +77,41 @@ def delete(req: Req, project: Project) -> Response:
     return redirect("/projects/")
 
 
+@routes.post("/projects/{slug}/teams", can=Permission.PROJECT_WRITE, load=queries.project)
+def add_team(req: Req, project: Project) -> Response:
+    form = Checked(req.form)
+    slug = req.form.text("team", max=100).lower()
+    team = accounts.team(req.meta.read(), req.reach, slug) if slug else None
+    if team is None:
+        form.errors["team"] = "There is no such team."
+        return _page(req, project, form, project, status=422)
+    check_team(req.actor, team)
+    with req.meta.write() as tx:
+        account_actions.add_team_project(tx, team, project.id)
+    flash(req, f"{project.name} belongs to the team {team.name} as well.")
+    return redirect(f"/projects/{project.slug}/")
+
+
+@routes.post(
+    "/projects/{slug}/teams/{team_slug}/remove",
+    can=Permission.PROJECT_WRITE,
+    load=queries.project_and_team,
+)
+def remove_team(req: Req, found: tuple[Project, Team]) -> Response:
+    project, team = found
+    check_team(req.actor, team)
+    with req.meta.write() as tx:
+        account_actions.remove_team_project(tx, team, project.id)
+    flash(req, f"{project.name} does not belong to the team {team.name} any more.")
+    # Who took it from the team through which they saw it does not see it any more.
+    return redirect("/projects/")
+
+
 def _page(
     req: Req, project: Project, form: Checked, shown: Project, *, status: int = 200
 ) -> Response:
     """`shown` is what the fields hold: the stored settings, or those that were refused."""
+    reader = req.meta.read()
     return page(
         req,
         "projects/settings.html",
@@ -79,6 +120,11 @@ def _page(
         shown=shown,
         form=form,
         platforms=_platform_options(project),
+        teams=[
+            (team, req.actor.can_with_team(Permission.TEAM_WRITE, team.id))
+            for team in accounts.teams_of_project(reader, project.id)
+        ],
+        offered_teams=accounts.teams(reader, project.organization_id, limit=OFFERED),
     )
 
 

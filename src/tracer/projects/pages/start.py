@@ -104,6 +104,8 @@ def send_sample(req: Req, project: Project) -> Response:
         "ua": req.headers.get("user-agent", "")[:500],
     }
     req.tracer.keys.touch(key.id)
+    with req.meta.write() as tx:
+        actions.note_sample(tx, project, chosen)
     req.tracer.spool.append_sync(
         NewFrame(
             project_id=project.id,

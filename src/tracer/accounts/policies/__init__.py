@@ -1,0 +1,1 @@
+"""Organization policies and address lists: stored, tried out, explained. Enforced by `kit`."""

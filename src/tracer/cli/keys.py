@@ -1,0 +1,69 @@
+"""`tracer keys`: the keys that sign access tokens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracer import clock
+from tracer import settings as all_settings
+from tracer.cli.group import data_option, given, refusing
+from tracer.cli.spans import SPAN
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group("keys")
+def command() -> None:
+    """The keys that sign access tokens."""
+
+
+@command.command("list")
+@json_option
+@data_option
+@refusing
+def listing(as_json: bool, data: Path | None) -> None:
+    """List the signing keys: which signs, and until when the others verify."""
+    _tell(_run(data, "keys_list"), as_json)
+
+
+@command.command("rotate")
+@click.option(
+    "--overlap",
+    type=SPAN,
+    default="30d",
+    show_default=True,
+    help="How long tokens signed before go on working, such as 7d; 0 ends them all at once.",
+)
+@json_option
+@data_option
+@refusing
+def rotate(overlap: int, as_json: bool, data: Path | None) -> None:
+    """Sign with a new key from now on. Rotate the tokens signed before within the overlap.
+
+    \b
+    tracer keys rotate
+    tracer keys rotate --overlap 0      after a leak: every token ends at once
+    """
+    _tell(_run(data, "keys_rotate", overlap_s=overlap), as_json)
+
+
+def _tell(result: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for key in result["keys"]:
+        until = "signs"
+        if key["retires_at"] is not None:
+            until = f"verifies until {clock.from_ms(key['retires_at']):%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{key['kid']}  {until:<38}{key['tokens']} tokens, {key['age_days']} days old")
+
+
+def _run(data: Path | None, command: str, **arguments: Any) -> Any:
+    settings, _ = all_settings.load(given(data=data))
+    from tracer import app
+
+    return app.run(settings, command, **arguments)

@@ -11,9 +11,10 @@ const STEPS = [
 function words(age, short) {
   for (const [step, unit] of STEPS) {
     if (Math.abs(age) < step) continue;
-    const count = Math.floor(Math.abs(age) / step);
+    const steps = Math.abs(age) / step;
+    const count = Math.floor(steps);
     if (short) return count + unit;
-    return age > 0 ? `${count} ${unit} ago` : `in ${count} ${unit}`;
+    return age > 0 ? `${count} ${unit} ago` : `in ${Math.round(steps)} ${unit}`;
   }
   return short ? "now" : "just now";
 }

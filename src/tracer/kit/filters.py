@@ -35,14 +35,16 @@ def seconds(moment: int | float | datetime) -> float:
 
 
 def ago(moment: Moment) -> str:
-    """`just now`, `4 min ago`, `3 h ago`, `2 d ago`; `in 5 min` for the future; `–` for None."""
+    """`just now`, `4 min ago`, `3 h ago`, `2 d ago`; `–` for None. The future is rounded: what
+    ends a week from a moment ago ends `in 7 d`."""
     if moment is None:
         return "–"
     age = clock.now_s() - seconds(moment)
     for step, unit in _STEPS:
         if abs(age) >= step:
-            text = f"{int(abs(age) // step)} {unit}"
-            return f"{text} ago" if age > 0 else f"in {text}"
+            return (
+                f"{int(age // step)} {unit} ago" if age > 0 else f"in {round(-age / step)} {unit}"
+            )
     return "just now"
 
 

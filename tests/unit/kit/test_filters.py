@@ -31,6 +31,7 @@ def fixed_clock() -> Iterator[None]:
         (86_400 * 65, "2 mo ago", "2mo"),
         (86_400 * 800, "2 y ago", "2y"),
         (-300, "in 5 min", "5min"),
+        (-(86_400 * 7 - 30), "in 7 d", "6d"),
     ],
 )
 def test_ages_read_in_their_largest_unit(seconds: float, long: str, short: str) -> None:

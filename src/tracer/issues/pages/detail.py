@@ -18,7 +18,6 @@ from tracer.issues.model import (
     EventHead,
     Issue,
     Neighbours,
-    Tag,
 )
 from tracer.issues.pages.event_view import CrumbChoice, EventView, event_view
 from tracer.issues.pages.listing import SELECTABLE, SUGGESTED
@@ -69,7 +68,6 @@ class IssueFacts:
     level: str
     fortnight: list[int]
     breakdowns: list[tuple[str, list[Share], int]]
-    tags: list[Tag]
     folds: list[TagFold]
     activity: list[Activity]
     members: list[Member]
@@ -197,7 +195,6 @@ def facts(req: Req, issue: Issue) -> IssueFacts:
     """What SQLite knows of the issue."""
     reader = req.meta.read()
     fortnight = queries.sparklines_14d(reader, [issue.id], now_ms=clock.to_ms(req.now))
-    tags = queries.tags(req.tracer, req.reach, issue, top=5)
     members = accounts.assignable(reader, req.reach.organization_id, SELECTABLE + 1)
     has_many = len(members) > SELECTABLE
     return IssueFacts(
@@ -207,8 +204,7 @@ def facts(req: Req, issue: Issue) -> IssueFacts:
             environments=queries.environments(reader, req.reach, issue),
             releases=queries.releases(req.tracer, req.reach, issue),
         ),
-        tags=tags,
-        folds=tag_folds(tags),
+        folds=tag_folds(queries.tags(req.tracer, req.reach, issue, top=5)),
         activity=queries.activity(reader, req.reach, issue, limit=50),
         members=members[:SUGGESTED] if has_many else members,
         has_many_members=has_many,

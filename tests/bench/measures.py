@@ -102,7 +102,7 @@ def _probe(server: Server, title: str) -> float:
     assert status == 200
     began = time.monotonic()
     while True:
-        _, page = server.get("/issues/?query=" + title.replace(" ", "+"))
+        _, page = server.get("/issues/?q=" + title.replace(" ", "+"))
         if title.encode() in re.sub(rb'value="[^"]*"', b"", page):
             return time.monotonic() - began
         assert time.monotonic() - began < 30, "the event never appeared"

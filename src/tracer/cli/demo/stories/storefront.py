@@ -264,14 +264,14 @@ def _wrong_total(at: Scene) -> Fields:
 
 
 def _evidence(at: Scene, _event: Fields) -> list[tuple[Fields, bytes]]:
-    """A picture of the page and its log, on some of the events."""
+    """A picture of the page, and on some of the events its log."""
+    picture = {"filename": "checkout.png", "content_type": "image/png"}
     if at.random.random() < 0.4:
-        return []
+        return [(picture, screenshot(at.random))]
     log = "".join(
         f"{number:>4} cart: line {number} is {at.random.randint(300, 9_900) / 100:.2f} EUR\n"
         for number in range(1, 40)
     )
-    picture = {"filename": "checkout.png", "content_type": "image/png"}
     text = {"filename": "cart.log", "content_type": "text/plain"}
     return [(picture, screenshot(at.random)), (text, log.encode())]
 

@@ -31,6 +31,7 @@ log = logging.getLogger("tracer.digest")
 
 _CHUNK_FRAMES = 400
 _CHUNK_BYTES = 16 << 20
+_FULL_BYTES = _CHUNK_BYTES // 2
 #: Small batches cost nearly as much as large ones, so one begins at most this often; the more
 #: comes in, the longer it pays to gather.
 _BATCH_EVERY_S = 0.25
@@ -120,13 +121,14 @@ class Digest:
                 read = self.position
                 self._stopping.wait(_BACKOFF_S[-1])
                 continue
-            if not under_way and len(frames) < _CHUNK_FRAMES:
+            if not under_way and not _is_full(frames):
                 every_s = _BATCH_EVERY_S if len(frames) < _BUSY_FRAMES else _BUSY_BATCH_EVERY_S
                 self._stopping.wait(max(0.0, began + every_s - time.monotonic()))
         self.flush()
 
     def _read_ahead(self, under_way: deque[tuple[Sequence[Frame], Job]], read: int) -> int:
-        while len(under_way) < self._lane.depth:
+        # A further chunk only behind a full one: what trickles in meanwhile gathers to a batch.
+        while not under_way or (len(under_way) < self._lane.depth and _is_full(under_way[-1][0])):
             frames = self._stores.spool.after(read, _CHUNK_FRAMES, _CHUNK_BYTES)
             if not frames:
                 break
@@ -226,6 +228,11 @@ class Digest:
                 self._keys.flush_touches(tx)
         except Unavailable:
             self._refusals.give_back(refused)
+
+
+def _is_full(frames: Sequence[Frame]) -> bool:
+    """Whether a chunk was cut at a limit, so that more waits behind it."""
+    return len(frames) == _CHUNK_FRAMES or sum(len(frame.body) for frame in frames) >= _FULL_BYTES
 
 
 def _store_type(

@@ -189,7 +189,8 @@ def test_preflight_allows_what_browsers_send(tracer):
         assert answer.headers["access-control-allow-private-network"] == "true"
     answer = post(tracer, f"/api/{tracer.project.id}/envelope/", an_envelope())
     exposed = answer.headers["access-control-expose-headers"]
-    assert {"x-sentry-error", "x-sentry-rate-limits", "retry-after"} == set(exposed.split(","))
+    told = {"x-sentry-error", "x-sentry-rate-limits", "retry-after", "x-tracer-quota"}
+    assert told == set(exposed.split(","))
 
 
 def test_only_allowed_domains_may_send_from_a_page(tracer):

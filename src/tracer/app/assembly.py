@@ -19,6 +19,7 @@ from tracer.ingest.digest import Digest, Stores, after_each
 from tracer.ingest.intake import Intake
 from tracer.ingest.lanes import BusyLane, Lane, ProcessLane, ThreadLane
 from tracer.ingest.prepare import Workshop
+from tracer.ingest.quotas import Quotas
 from tracer.kit import api_pages, live
 from tracer.kit.check import check
 from tracer.kit.context import Tracer
@@ -62,6 +63,9 @@ class Application:
         self._stack = ExitStack()
         self._after = [entry for feature in self.features for entry in feature.after]
         self._after.append((KeysChanged, lambda tracer, _: tracer.keys.refresh(tracer.meta.read())))
+        self._after.append(
+            (KeysChanged, lambda tracer, _: tracer.quotas.refresh(tracer.meta.read()))
+        )
         self._after.append(
             (live.AccessChanged, lambda tracer, fact: tracer.live.recheck(fact.organization_id))
         )
@@ -167,7 +171,9 @@ class Application:
             dictionaries = _dictionaries(tracer.meta)
             lane = BusyLane(quiet, ProcessLane(workshop, dictionaries, settings.digest_processes))
         stores = Stores(tracer.meta, tracer.events, tracer.spool, tracer.blobs)
-        digest = Digest(stores, lane, handlers, tracer.keys, intake.refusals)  # type: ignore[arg-type]
+        quotas = tracer.quotas = Quotas()
+        quotas.refresh(tracer.meta.read())
+        digest = Digest(stores, lane, handlers, tracer.keys, intake.refusals, quotas)  # type: ignore[arg-type]
         tracer.digest = digest
         tracer.meta.on_commit = partial(self._hear, tracer)
         stack.callback(self.guard.flush, tracer.meta)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tracer.errors import Problem, RateLimited
-from tracer.ingest.rates import CATEGORIES, REASON
+from tracer.errors import Problem
+
+if TYPE_CHECKING:
+    from tracer.ingest.quotas import Verdict
 
 Headers = list[tuple[bytes, bytes]]
 
 _CORS: Final[Headers] = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"x-sentry-error,x-sentry-rate-limits,retry-after"),
+    (
+        b"access-control-expose-headers",
+        b"x-sentry-error,x-sentry-rate-limits,retry-after,x-tracer-quota",
+    ),
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"x-content-type-options", b"nosniff"),
 ]
@@ -47,22 +52,32 @@ async def answer(
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer_id(send: Any, event_id: str | None, *, limited_s: int = 0) -> None:
-    """What SDKs expect on success: the event id, or `{}` for an envelope without one. With
-    `limited_s` events of it were left out, and none are wanted for so many seconds."""
+async def answer_id(send: Any, event_id: str | None, verdict: Verdict | None = None) -> None:
+    """What SDKs expect on success: the event id, or `{}` for an envelope without one. The verdict
+    says what of it was left out, and for how long none of it is wanted."""
     body = b'{"id":"%s"}' % event_id.encode() if event_id else b"{}"
     # No Retry-After here: JavaScript SDKs obey it on every status, and then send nothing at all.
-    extra = [_limited(limited_s)] if limited_s else []
-    await answer(send, 200, body, kind=b"application/json", extra=extra)
+    await answer(send, 200, body, kind=b"application/json", extra=quota_headers(verdict))
 
 
-async def answer_problem(send: Any, problem: Problem, status: int | None = None) -> None:
+def quota_headers(verdict: Verdict | None) -> Headers:
+    """What SDKs are told of quotas: those that are reached, and the soft ones that are exceeded."""
+    told: Headers = []
+    if verdict is not None and verdict.limits:
+        told.append((b"x-sentry-rate-limits", verdict.limits.encode()))
+    if verdict is not None and verdict.warnings:
+        told.append((b"x-tracer-quota", verdict.warnings.encode()))
+    return told
+
+
+async def answer_problem(
+    send: Any, problem: Problem, status: int | None = None, verdict: Verdict | None = None
+) -> None:
     """A refusal with its reason, as JSON and in `X-Sentry-Error`."""
     extra: Headers = [(b"x-sentry-error", _header_safe(problem.detail))]
     if problem.retry_after_s is not None:
         extra.append((b"retry-after", b"%d" % problem.retry_after_s))
-    if isinstance(problem, RateLimited) and problem.retry_after_s is not None:
-        extra.append(_limited(problem.retry_after_s))
+    extra += quota_headers(verdict)
     body = msgspec.json.encode({"detail": problem.detail, "causes": []})
     await answer(send, status or problem.status, body, kind=_JSON[1], extra=extra)
 
@@ -74,11 +89,6 @@ async def answer_preflight(send: Any, headers: dict[bytes, bytes]) -> None:
         answered.append((b"access-control-allow-private-network", b"true"))
     await send({"type": "http.response.start", "status": 200, "headers": answered})
     await send({"type": "http.response.body", "body": b""})
-
-
-def _limited(wait_s: int) -> tuple[bytes, bytes]:
-    """Seconds, categories, what was limited, why."""
-    return b"x-sentry-rate-limits", f"{wait_s}:{';'.join(CATEGORIES)}:key:{REASON}".encode()
 
 
 def _header_safe(text: str) -> bytes:

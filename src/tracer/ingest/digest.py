@@ -20,6 +20,7 @@ from tracer.ingest import outcomes
 from tracer.ingest.items import Batch, ItemHandler
 from tracer.ingest.lanes import Job, Lane
 from tracer.ingest.prepare import PreparedFrame, PreparedItem
+from tracer.ingest.quotas import Quotas
 from tracer.projects.keys import KeyCache
 from tracer.protocol.scrub import ScrubRules
 from tracer.storage.blobs import Blobs
@@ -66,12 +67,14 @@ class Digest:
         handlers: Mapping[str, ItemHandler],
         keys: KeyCache,
         refusals: outcomes.Refusals,
+        quotas: Quotas,
     ) -> None:
         self._stores = stores
         self._lane = lane
         self._handlers = handlers
         self._keys = keys
         self._refusals = refusals
+        self._quotas = quotas
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="digest", daemon=True)
         self._flushed_at = time.monotonic()
@@ -187,11 +190,13 @@ class Digest:
                 outcomes.record(tx, batch.outcomes)
                 outcomes.record(tx, refused)
                 self._keys.flush_touches(tx)
+                self._quotas.flush(tx)
                 tx.execute("UPDATE digest_position SET frame = :frame", frame=frames[-1].id)
                 if batch.rows:
                     stores.events.append(batch.rows)
         except BaseException:
             self._refusals.give_back(refused)
+            self._quotas.unsaved()
             raise
         self.position = frames[-1].id
         stores.spool.forget(self.position)
@@ -226,8 +231,10 @@ class Digest:
             with self._stores.meta.write(unaudited="digest") as tx:
                 outcomes.record(tx, refused)
                 self._keys.flush_touches(tx)
+                self._quotas.flush(tx)
         except Unavailable:
             self._refusals.give_back(refused)
+            self._quotas.unsaved()
 
 
 def _is_full(frames: Sequence[Frame]) -> bool:

@@ -14,10 +14,16 @@ import msgspec
 
 from tracer import clock
 from tracer.errors import Forbidden, Problem, RateLimited
-from tracer.ingest.answers import answer, answer_id, answer_preflight, answer_problem
+from tracer.ingest.answers import (
+    answer,
+    answer_id,
+    answer_preflight,
+    answer_problem,
+    quota_headers,
+)
 from tracer.ingest.intake import Body, Intake, read_envelope
 from tracer.ingest.origins import is_allowed
-from tracer.ingest.rates import Exceeded, count_lost, exceeded
+from tracer.ingest.quotas import Verdict, count_lost
 from tracer.kit.permissions import Permission
 from tracer.kit.routes import Receive, Routes, Scope, Send
 from tracer.projects.keys import ProjectKey
@@ -40,8 +46,12 @@ class Unauthorized(Problem):
     status = 401
 
 
-class KeyRateLimited(RateLimited):
-    """Over the rate limit of a key; SDKs wait as long as they are told."""
+class QuotaReached(RateLimited):
+    """Nothing of an envelope is taken; SDKs wait as long as they are told. `verdict` says why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.detail, retry_after_s=verdict.wait_s)
+        self.verdict = verdict
 
 
 @dataclass(slots=True)
@@ -101,9 +111,10 @@ async def handle(scope: Scope, receive: Receive, send: Send, work: Any) -> None:
     except Problem as problem:
         known = call.project_id is not None and tracer.keys.project(call.project_id)
         counted_for = call.project_id if known and call.project_id else 0
-        if not isinstance(problem, KeyRateLimited):
+        verdict = problem.verdict if isinstance(problem, QuotaReached) else None
+        if verdict is None:
             intake.refusals.count(counted_for, f"http_{problem.status}")
-        await answer_problem(send, problem)
+        await answer_problem(send, problem, verdict=verdict)
     finally:
         intake.leave(call.body.size)
 
@@ -114,9 +125,9 @@ async def _receive_envelope(call: Call, receive: Receive, send: Send) -> None:
     body = await call.body.read(receive, call.headers.get(b"content-length"))
     opened = await call.intake.open(body, call.encoding, read_envelope(call.intake))
     key = _match_dsn(call, key, opened)
-    over = _limit(call, key, opened)
-    await spool(call, key, body, {"kind": "envelope"} | _lost(over))
-    await answer_id(send, opened.event_id, limited_s=over.wait_s if over else 0)
+    verdict = _limit(call, key, opened)
+    await spool(call, key, body, {"kind": "envelope"} | _lost(verdict))
+    await answer_id(send, opened.event_id, verdict)
 
 
 async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
@@ -129,14 +140,14 @@ async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
         body = await call.body.read(receive, call.headers.get(b"content-length"))
     parse = partial(parse_store, content_type=call.content_type, limits=call.intake.limits)
     opened = await call.intake.open(body, call.encoding, parse)
-    over = _limit(call, key, opened)
+    verdict = _limit(call, key, opened)
     # A payload without an id gets one now, so that the answer and every replay agree on it.
     event_id = opened.event_id or clock.new_id()
-    await spool(call, key, body, {"kind": "store", "event_id": event_id} | _lost(over))
+    await spool(call, key, body, {"kind": "store", "event_id": event_id} | _lost(verdict))
     if call.scope["method"] == "GET":
-        await answer(send, 200, _PIXEL, kind=b"image/gif")
+        await answer(send, 200, _PIXEL, kind=b"image/gif", extra=quota_headers(verdict))
     else:
-        await answer_id(send, event_id, limited_s=over.wait_s if over else 0)
+        await answer_id(send, event_id, verdict)
 
 
 def _auth(call: Call) -> Auth | None:
@@ -162,18 +173,18 @@ def authorize(call: Call, auth: Auth | None) -> ProjectKey:
     return key
 
 
-def _limit(call: Call, key: ProjectKey, opened: Envelope) -> Exceeded | None:
-    """What of an envelope is over the key's rate limit; KeyRateLimited when nothing is left."""
-    over = exceeded(call.tracer.keys, key, opened.items)
-    if over is not None and not over.keeps_some:
-        count_lost(call.intake.refusals, key.project_id, opened.items)
-        raise KeyRateLimited("rate limit of this key reached", retry_after_s=over.wait_s)
-    return over
+def _limit(call: Call, key: ProjectKey, opened: Envelope) -> Verdict | None:
+    """What quotas say of an envelope; QuotaReached when nothing of it is left."""
+    verdict: Verdict | None = call.tracer.quotas.check(key, opened.items)
+    if verdict is not None and verdict.lost and not verdict.keeps_some:
+        count_lost(call.intake.refusals, key.project_id, opened.items, verdict.lost)
+        raise QuotaReached(verdict)
+    return verdict
 
 
-def _lost(over: Exceeded | None) -> dict[str, str]:
-    """What digest is told of it: types of items that are counted and not stored."""
-    return {} if over is None else {"limited": " ".join(sorted(over.lost))}
+def _lost(verdict: Verdict | None) -> dict[str, Any]:
+    """What digest is told of it: types of items that are counted and not stored, and why."""
+    return {"limited": verdict.lost} if verdict is not None and verdict.lost else {}
 
 
 def _match_dsn(call: Call, key: ProjectKey | None, opened: Envelope) -> ProjectKey:
@@ -193,7 +204,7 @@ def _match_dsn(call: Call, key: ProjectKey | None, opened: Envelope) -> ProjectK
     return key
 
 
-async def spool(call: Call, key: ProjectKey, body: bytes, head: Mapping[str, str]) -> None:
+async def spool(call: Call, key: ProjectKey, body: bytes, head: Mapping[str, Any]) -> None:
     """Append the frame of a call; returns when it is on disk."""
     tracer, headers = call.tracer, call.headers
     noted = {

@@ -22,7 +22,6 @@ import msgspec
 from tracer.errors import Problem
 from tracer.ingest import outcomes
 from tracer.ingest.items import Arrival, ItemHandler
-from tracer.ingest.rates import REASON
 from tracer.protocol.categories import ITEM_CATEGORY
 from tracer.protocol.encoding import decode_body
 from tracer.protocol.envelope import Envelope, Item, Limits, parse_envelope, parse_store
@@ -74,9 +73,9 @@ def prepare_frame(frame: Frame, rules: ScrubRules | None, workshop: Workshop) ->
             items = [_ended(item, outcomes.INVALID, "project_deleted") for item in envelope.items]
         else:
             arrival = _arrival(frame, envelope, head, rules, workshop.codec)
-            limited = head.get("limited", "").split()
+            limited = head.get("limited", {})
             items = [
-                _ended(item, outcomes.RATE_LIMITED, REASON)
+                _ended(item, outcomes.RATE_LIMITED, limited[item.type])
                 if item.type in limited
                 else _prepare_item(item, arrival, workshop.handlers)
                 for item in envelope.items

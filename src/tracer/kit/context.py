@@ -110,7 +110,7 @@ class Keys(Protocol):
 class Tracer:
     """The running application: settings and open stores. Only `app` makes one.
 
-    `intake` and `digest` belong to the ingest package, which stands above this one.
+    `intake`, `digest` and `quotas` belong to the ingest package, which stands above this one.
     """
 
     settings: Settings
@@ -130,6 +130,7 @@ class Tracer:
     vault: Vault
     intake: Any = None
     digest: Any = None
+    quotas: Any = None
     closing: bool = False
 
 

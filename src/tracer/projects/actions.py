@@ -25,6 +25,7 @@ from tracer.projects.model import (
     check_platform,
     check_rate,
 )
+from tracer.projects.quotas import actions as quotas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,13 +202,8 @@ def update_key(tx: Tx, key: Key, *, label: str | None = None, is_active: bool | 
 
 def limit_key(tx: Tx, key: Key, rate: tuple[int, int] | None) -> Key:
     """Takes at most so many events in so many seconds from now on; None takes them all."""
-    count, window_s = (None, None) if rate is None else check_rate(*rate)
-    tx.execute(
-        "UPDATE project_keys SET rate_limit = :count, rate_window_s = :window_s WHERE id = :id",
-        count=count,
-        window_s=window_s,
-        id=key.id,
-    )
+    organization_id = _load(tx, key.project_id).organization_id
+    quotas.limit_key(tx, organization_id, key.project_id, key.id, rate and check_rate(*rate))
     tx.emit(KeysChanged())
     changed = _load_key(tx, key.project_id, key.id)
     before, after = audit.differing(_key_settings(key), _key_settings(changed))

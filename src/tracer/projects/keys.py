@@ -5,9 +5,7 @@ Readers see one finished picture; `refresh` puts a new one in its place.
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProjectKey:
-    """What ingest needs to know of a key. `rate`: so many events in so many seconds."""
+    """What ingest needs to know of a key."""
 
     project_id: int
     organization_id: int
@@ -30,7 +28,6 @@ class ProjectKey:
     is_active: bool
     expires_at_ms: int | None
     allowed_domains: tuple[str, ...]
-    rate: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,6 @@ class KeyCache:
     def __init__(self) -> None:
         self._picture = _Picture({}, {}, {})
         self._uses: dict[int, int] = {}
-        self._windows: dict[int, tuple[float, int]] = {}
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
 
@@ -85,27 +81,6 @@ class KeyCache:
         """Remembers that a key was used just now; `flush_touches` stores it."""
         self._uses[key_id] = clock.now_ms()
 
-    def over_rate(self, key: ProjectKey, events: int) -> int:
-        """Counts events that came together. 0, or after how many seconds the key takes some again,
-        and then none of these is counted.
-
-        A window begins with the first event in it. Called from the event loop only; what is
-        counted does not outlive this process.
-        """
-        if key.rate is None:
-            return 0
-        most, window_s = key.rate
-        now = time.monotonic()
-        ends, count = self._windows.get(key.key_id, (0.0, 0))
-        if now >= ends:
-            ends, count = now + window_s, 0
-        # The window may have been made shorter meanwhile.
-        ends = min(ends, now + window_s)
-        if count + events > most:
-            return max(1, math.ceil(ends - now))
-        self._windows[key.key_id] = (ends, count + events)
-        return 0
-
     def flush_touches(self, tx: Tx) -> None:
         """Stores when keys were last used since the last flush."""
         with self._lock:
@@ -130,7 +105,6 @@ def _read(reader: Reader) -> _Picture:
             key.is_active,
             key.expires_at,
             domains[key.project_id],
-            key.rate,
         )
         for key in queries.every_key(reader)
         if key.project_id in projects

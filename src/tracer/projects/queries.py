@@ -25,10 +25,16 @@ _LIVE = """
         safe_names, allowed_domains, first_event_at, created_at
     FROM projects
     WHERE deleted_at IS NULL"""
-_KEY = """
+# The rate limit of a key is its oldest hard quota of errors in a short window.
+_LIMIT = """
+        FROM quotas q
+        WHERE q.key_id = project_keys.id AND q.is_hard AND q.category = 'error' AND q.window_s > 0
+        ORDER BY q.id
+        LIMIT 1"""
+_KEY = f"""
     SELECT id, project_id, public_key, label, is_active, expires_at, used_at, created_at,
-        rate_limit, rate_window_s
-    FROM project_keys"""
+        (SELECT q.amount {_LIMIT}), (SELECT q.window_s {_LIMIT})
+    FROM project_keys"""  # noqa: S608
 
 
 def project(reader: Reader, reach: Reach, slug: str) -> Project | None:

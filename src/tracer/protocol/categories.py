@@ -35,6 +35,21 @@ ITEM_CATEGORY: dict[str, str] = {
 }
 """Every item type that clients send or that is reserved; categories as in X-Sentry-Rate-Limits."""
 
+QUOTA_CATEGORIES: dict[str, tuple[str, ...]] = {
+    "error": ("default", "error", "security"),
+    "transaction": ("transaction",),
+    "span": ("span",),
+    "session": ("session",),
+    "attachment": ("attachment",),
+    "feedback": ("feedback",),
+    "replay": ("replay",),
+    "profile": ("profile", "profile_chunk", "profile_chunk_ui"),
+    "monitor": ("monitor",),
+    "log_item": ("log_item",),
+    "trace_metric": ("trace_metric", "metric_bucket"),
+}
+"""What quotas are set for -> the categories counted together, as Sentry's quota of errors is."""
+
 UNKNOWN_CATEGORY = "unknown"
 
 LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "fatal": 50}

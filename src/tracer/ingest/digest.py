@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tracer import priority
 from tracer.errors import Unavailable
 from tracer.ingest import outcomes
 from tracer.ingest.items import Batch, ItemHandler
@@ -41,6 +42,8 @@ _BUSY_FRAMES = 50
 _IDLE_WAIT_S = 0.1
 _FLUSH_EVERY_S = 5.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+#: Little, for the thread holds the interpreter: on a busy machine it must not keep it for long.
+_NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class Digest:
         return self.position >= target
 
     def _run(self) -> None:
+        priority.lower_thread(_NICENESS)
         under_way: deque[tuple[Sequence[Frame], Job]] = deque()
         read = self.position
         while not self._stopping.is_set():

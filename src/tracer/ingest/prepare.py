@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import re
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from tracer import priority
 from tracer.errors import Problem
 from tracer.ingest import outcomes
 from tracer.ingest.items import Arrival, ItemHandler
@@ -31,7 +31,6 @@ from tracer.storage.codec import Codec
 from tracer.storage.spool import Frame
 
 _MAX_QUANTITY = 100_000
-_NICE = 19
 _REASON = re.compile(r"[a-z_]{1,40}\Z")
 
 
@@ -176,18 +175,9 @@ def start_worker(
     """Runs once in each worker process. A codec has native state, so each builds its own."""
     global _workshop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _give_way()
+    priority.lower_process()
     threading.Thread(target=_end_with_server, daemon=True).start()
     _workshop = Workshop(handlers, Limits(), max_decoded_bytes, Codec(dictionaries))
-
-
-def _give_way() -> None:
-    """Whoever waits for an acknowledgement goes first: at once on Linux, sooner elsewhere."""
-    if sys.platform == "linux":
-        # Anything that wakes up takes the processor from an idle-class process without a delay.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.nice(_NICE)
 
 
 def ready() -> bool:

@@ -34,6 +34,8 @@ class Network:
         if not self.trusts(peer):
             return peer
         hops = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        if not hops:
+            return peer
         return self._walk(peer, b",".join(hops).decode("latin-1"))[0]
 
     def base_url(self, peer: str, headers: Mapping[str, str], scheme: str = "http") -> str:

@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from tracer.errors import Invalid
@@ -18,6 +19,7 @@ PROTOCOL_VERSION = 7
 
 _KEY = re.compile(r"[0-9a-fA-F]{32}")
 _PROJECT_ID_MAX = 2**63 - 1
+_MAX_REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,25 @@ def find_key(headers: Mapping[bytes, bytes], query: bytes) -> Auth | None:
     None when there is none that can be read. As Relay does, raises Invalid (status 401) when there
     are two, and Invalid for a protocol version above 7 and for a key that is not 32 hex digits.
     """
+    said = (
+        headers.get(b"x-sentry-auth"),
+        headers.get(b"authorization"),
+        headers.get(b"user-agent", b""),
+        query,
+    )
+    # An SDK says the same each time; what is long is no SDK's and not worth the memory.
+    if sum(map(len, filter(None, said))) <= _MAX_REMEMBERED:
+        return _remembered(*said)
+    return _find_key(*said)
+
+
+def _find_key(
+    sentry_auth: bytes | None, authorization: bytes | None, agent: bytes, query: bytes
+) -> Auth | None:
     found: list[dict[str, str]] = []
     present = 0
-    for name in (b"x-sentry-auth", b"authorization"):
-        value = headers.get(name)
-        if value is not None and (name == b"x-sentry-auth" or value[:7].lower() == b"sentry "):
+    for value, is_ours in ((sentry_auth, True), (authorization, False)):
+        if value is not None and (is_ours or value[:7].lower() == b"sentry "):
             present += 1
             try:
                 found.append(parse_sentry_auth(value.decode("latin-1")))
@@ -104,20 +120,23 @@ def find_key(headers: Mapping[bytes, bytes], query: bytes) -> Auth | None:
         problem.status = 401
         raise problem
     if not present:
-        found = _basic(headers.get(b"authorization", b""))
+        found = _basic(authorization or b"")
     if not found or not found[0].get("sentry_key"):
         return None
-    return _checked_auth(found[0], headers)
+    return _checked_auth(found[0], agent)
 
 
-def _checked_auth(pairs: Mapping[str, str], headers: Mapping[bytes, bytes]) -> Auth:
+_remembered = lru_cache(maxsize=1024)(_find_key)
+
+
+def _checked_auth(pairs: Mapping[str, str], agent: bytes) -> Auth:
     version = pairs.get("sentry_version") or str(PROTOCOL_VERSION)
     number = version.partition(".")[0]
     if not (number.isascii() and number.isdigit() and len(number) < 6):
         raise Invalid("bad sentry protocol version")
     if int(number) > PROTOCOL_VERSION:
         raise Invalid(f"unsupported protocol version ({number})")
-    client = pairs.get("sentry_client") or headers.get(b"user-agent", b"").decode("latin-1")
+    client = pairs.get("sentry_client") or agent.decode("latin-1")
     return Auth(key=_checked_key(pairs["sentry_key"]), client=client[:200], version=number)
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import duckdb
 
+from tracer import priority
 from tracer.errors import Conflict, Invalid, Problem, Unavailable
 
 RETRY_AFTER_S = 10
+_NICENESS = 10
 CLOSE_TRIES = 300
 
 Value = str | bool | int
@@ -49,7 +51,10 @@ class Instance:
         """Open or create the file (None: in memory). Raises Invalid, Conflict."""
         name = ":memory:" if path is None else str(path)
         try:
-            self._root = duckdb.connect(name, config={**_SETTINGS, **settings})
+            # DuckDB starts its threads here: beside a commit they would keep requests waiting.
+            self._root = priority.call_lowered(
+                _NICENESS, lambda: duckdb.connect(name, config={**_SETTINGS, **settings})
+            )
             self._lock_down(path)
         except duckdb.Error as error:
             raise _opening_problem(error, name) from error

@@ -201,3 +201,23 @@ def test_every_change_of_a_token_is_recorded_and_its_text_never(tracer: Running)
     ]
     for secret in (text, again[0], text.rsplit(".", 1)[1]):
         assert not any(secret in str(row) for row in rows)
+
+
+def test_where_projects_are_too_many_to_tick_they_are_named(tracer: Running) -> None:
+    with tracer.meta.write(unaudited="test") as tx:
+        tx.many(
+            "INSERT INTO projects (organization_id, slug, name, created_at) VALUES (?, ?, ?, 1)",
+            [(tracer.org.id, f"many-{number}", f"Many {number}") for number in range(201)],
+        )
+    page = tracer.page("/account/tokens/new").text
+    assert 'name="project"' not in page
+    assert 'name="projects"' in page
+    fields = {"name": "few", "scope": ["project:read"]}
+    wrong = tracer.post("/account/tokens/", {**fields, "projects": "many-7 unknown-one"})
+    assert wrong.status_code == 422
+    assert "There is no such project." in wrong.text
+    assert "many-7 unknown-one" in wrong.text
+    made = re.search(JWT, tracer.post("/account/tokens/", {**fields, "projects": "many-7"}).text)
+    assert made
+    bearer = {"Authorization": f"Bearer {made[0]}"}
+    assert [one["slug"] for one in tracer.visitor.get(PATH, headers=bearer).json()] == ["many-7"]

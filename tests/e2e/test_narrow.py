@@ -119,6 +119,28 @@ def test_long_values_stay_inside_their_place(
     assert_fits(page)
 
 
+def test_lists_of_the_organization_show_all_they_say(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(server, viewport={"width": WIDTH, "height": 844})
+    page.goto(f"{server.url}/teams/")
+    page.get_by_label("Name", exact=True).fill(f"{LONG_NAME} {LONG}")
+    page.get_by_role("button", name="Create team").click()
+    page.wait_for_url("**/teams/*/")
+    page.goto(f"{server.url}/teams/")
+    for cell in page.locator("table td").all():
+        assert_in_sight(cell)
+
+    page.goto(f"{server.url}/members/")
+    page.get_by_label("E-mail address").first.fill(f"{LONG}@example.com")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    invited = page.locator("tr", has_text=f"{LONG}@example.com")
+    expect(invited.get_by_text("member · ends in 7 d")).to_be_visible()
+    for button in invited.get_by_role("button").all():
+        assert_in_sight(button)
+    assert_fits(page)
+
+
 @pytest.mark.parametrize("width", [WIDTH, 1440])
 def test_guide_is_never_covered_by_what_waits_for_the_first_event(
     server: Server, open_page: Callable[..., Page], width: int

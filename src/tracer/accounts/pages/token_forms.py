@@ -3,6 +3,7 @@ it, rotating it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from tracer.accounts.pages.setup import check_name
@@ -56,6 +57,8 @@ OVERLAPS = (
     ("7d", "7 days"),
     ("30d", "30 days"),
 )
+#: Between slugs that are typed, where there are too many projects to tick.
+_BETWEEN_SLUGS = re.compile(r"[,\s]+")
 _PERSONAL_DEFAULT = frozenset({"event:read", "project:read", "org:read"})
 _CI_DEFAULT = frozenset({"org:ci", "org:read", "project:read"})
 
@@ -100,7 +103,8 @@ def read_form(req: Req, kind: str) -> TokenForm:
     form.scopes = checked.read("scope", lambda _: _scopes(form.scopes, allowed), form.scopes)
     form.lifetime = req.form.get("lifetime") or DEFAULT_LIFETIME
     form.lives_ms = checked.read("lifetime", lambda _: lifetime_ms(form.lifetime), None)
-    form.project_ids = checked.read("project", lambda _: _project_ids(req), None)
+    slugs = checked.typed("projects")
+    form.project_ids = checked.read("project", lambda _: _project_ids(req, slugs), None)
     return form
 
 
@@ -144,12 +148,15 @@ def _scopes(wanted: tuple[str, ...], allowed: frozenset[str]) -> tuple[str, ...]
         raise Invalid(problem.detail) from None
 
 
-def _project_ids(req: Req) -> tuple[int, ...] | None:
-    """The chosen projects, all of them in reach; None when none was chosen."""
-    texts = req.form.all("project")
-    known = {str(ref.id): ref.id for ref in req.projects}
-    if any(text not in known for text in texts):
+def _project_ids(req: Req, slugs: str) -> tuple[int, ...] | None:
+    """The projects that were ticked or named, all of them in reach; None for no restriction."""
+    ids = {str(ref.id): ref.id for ref in req.projects}
+    named = {ref.slug: ref.id for ref in req.projects}
+    chosen = {ids.get(text) for text in req.form.all("project")}
+    chosen |= {named.get(slug) for slug in _BETWEEN_SLUGS.split(slugs) if slug}
+    known = {one for one in chosen if one is not None}
+    if known != chosen:
         raise Invalid("There is no such project.")
-    if len(texts) > PROJECTS_MAX:
-        raise Invalid(f"Tick at most {PROJECTS_MAX} projects, or none for all of them.")
-    return tuple(sorted({known[text] for text in texts})) or None
+    if len(known) > PROJECTS_MAX:
+        raise Invalid(f"Choose at most {PROJECTS_MAX} projects, or none for all of them.")
+    return tuple(sorted(known)) or None

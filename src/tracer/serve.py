@@ -73,6 +73,7 @@ async def _serve(application: app.Application, address: str) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
     tracer = await application.site.startup()
+    interpreter.settle()
     server = _server(application, address)
     serving = asyncio.create_task(server.serve())
     try:

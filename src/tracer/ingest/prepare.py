@@ -22,6 +22,7 @@ from tracer import priority
 from tracer.errors import Problem
 from tracer.ingest import outcomes
 from tracer.ingest.items import Arrival, ItemHandler
+from tracer.kit import interpreter
 from tracer.protocol.categories import ITEM_CATEGORY
 from tracer.protocol.encoding import decode_body
 from tracer.protocol.envelope import Envelope, Item, Limits, parse_envelope, parse_store
@@ -178,6 +179,8 @@ def start_worker(
     priority.lower_process()
     threading.Thread(target=_end_with_server, daemon=True).start()
     _workshop = Workshop(handlers, Limits(), max_decoded_bytes, Codec(dictionaries))
+    interpreter.tune()
+    interpreter.settle()
 
 
 def ready() -> bool:

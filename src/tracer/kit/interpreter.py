@@ -24,3 +24,9 @@ def tune() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, POOLS)
+
+
+def settle() -> None:
+    """What has been made by now stays: the search for cycles does not go through it again."""
+    gc.collect()
+    gc.freeze()

@@ -52,7 +52,10 @@ def saturation(seconds: int, runs: int) -> dict[str, float]:
 
 
 def digest(rate: int, seconds: int, processes: int, runs: int) -> dict[str, float]:
-    """Offer `rate` for a while: is it stored as fast as it comes, and at what CPU an event?"""
+    """Offer `rate` for a while: is it stored as fast as it comes, and at what CPU an event?
+
+    The time until the last event is stored counts too, so a short run would blame the last batch.
+    """
     rows: dict[str, list[float]] = {}
     for _ in range(runs):
         with servers.tracer(digest_processes=processes) as server:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness import Running
+from tracer.accounts.tokens import keys
 
 HOME = "/settings/policies/"
 
@@ -82,3 +83,18 @@ def test_question_that_makes_no_sense_is_answered_with_the_reason(
     tracer: Running, query: dict[str, str], why: str
 ) -> None:
     assert why in ask(tracer, **query)
+
+
+def test_token_whose_signing_key_is_retired_may_nothing(tracer: Running) -> None:
+    tracer.token("event:read", email="ben@example.com", role="member")
+    number = tracer.meta.read().value("SELECT id FROM tokens")
+    asked = {"actor": f"token:{number}", "permission": "event:read"}
+    draft = {"name": "No tokens", "effect": "deny", "actor_kind": "token"}
+    assert "test (token 1) may use event:read" in ask(tracer, **asked)
+    assert "1 of 1 token " in text_of(tracer.post(HOME + "dry-run", draft))
+    with tracer.meta.write() as tx:
+        keys.rotate(tx, tracer.tracer.vault, overlap_ms=0)
+    said = ask(tracer, **asked)
+    assert "may not use event:read" in said
+    assert "The key that signed it is no longer accepted." in said
+    assert "and 0 tokens there are" in text_of(tracer.post(HOME + "dry-run", draft))

@@ -152,8 +152,24 @@ def test_working_token_that_somebody_pasted_is_an_error(tracer: Running) -> None
     assert token not in found
     assert "token 2" not in found
     assert other not in found
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "UPDATE tokens SET revoked_at = :now",
+        "UPDATE tokens SET ends_at = :now",
+        "UPDATE signing_keys SET retires_at = :now",
+    ],
+)
+def test_pasted_token_that_has_ended_is_no_finding(tracer: Running, end: str) -> None:
+    data, token = tracer.tracer.settings.data, tracer.token("org:read")
+    tracer.send(message="Hello")
     with tracer.meta.write(unaudited="test") as tx:
-        tx.execute("UPDATE tokens SET revoked_at = :now", now=tx.now_ms)
+        tx.execute("UPDATE issues SET value = :text", text=token)
+    assert "revoke it" in texts(data, "error")
+    with tracer.meta.write(unaudited="test") as tx:
+        tx.execute(end, now=tx.now_ms)
     assert texts(data, "error") == ""
 
 

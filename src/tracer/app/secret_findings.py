@@ -187,6 +187,7 @@ def _tokens(reader: Reader) -> Iterator[Finding]:
         WHERE revoked_at IS NULL
           AND coalesce(expires_at, :now) >= :now
           AND coalesce(ends_at, :now) >= :now
+          AND kid IN (SELECT kid FROM signing_keys WHERE coalesce(retires_at, :now) >= :now)
         """,
         now=now,
         unused=now - UNUSED_MS,
@@ -199,7 +200,12 @@ def _tokens(reader: Reader) -> Iterator[Finding]:
 
 def _leaked_tokens(reader: Reader) -> Iterator[Finding]:
     """Access tokens of this server that still work, in texts that many can read."""
-    public = {key.kid: jwt.load_key(key.public_key) for key in keys.signing_keys(reader)}
+    now = clock.now_ms()
+    public = {
+        key.kid: jwt.load_key(key.public_key)
+        for key in keys.signing_keys(reader)
+        if key.retires_at is None or key.retires_at > now
+    }
     seen: set[tuple[str, int]] = set()
     for place, text in _texts(reader, "eyJ"):
         for match in _TOKEN.finditer(text):
@@ -207,8 +213,13 @@ def _leaked_tokens(reader: Reader) -> Iterator[Finding]:
             if claims is None:
                 continue
             row = reader.row(
-                "SELECT id, name FROM tokens WHERE jti = :jti AND revoked_at IS NULL",
+                """
+                SELECT id, name
+                FROM tokens
+                WHERE jti = :jti AND revoked_at IS NULL AND (ends_at IS NULL OR ends_at > :now)
+                """,
                 jti=claims.jti,
+                now=now,
             )
             if row is not None and (place, row[0]) not in seen and len(seen) < SHOWN:
                 seen.add((place, row[0]))

@@ -144,8 +144,10 @@ def token_groups(reader: Reader, organization_id: int) -> list[Group]:
             FROM tokens t
             LEFT JOIN members m ON t.kind = 'personal' AND m.user_id = t.user_id
                 AND m.organization_id = t.organization_id
+            JOIN signing_keys k ON k.kid = t.kid
             WHERE t.organization_id = :org
                 AND (t.kind = 'organization' OR m.user_id IS NOT NULL)
+                AND (k.retires_at IS NULL OR k.retires_at > :now)
                 AND t.revoked_at IS NULL
                 AND (t.expires_at IS NULL OR t.expires_at > :now)
                 AND (t.ends_at IS NULL OR t.ends_at > :now)
@@ -233,8 +235,10 @@ def token_numbered(reader: Reader, organization_id: int, token_id: int) -> Named
         f"""
         SELECT coalesce(m.role, ''), CASE WHEN m.user_id IS NULL THEN '{{}}' ELSE {_TEAMS} END,
             m.user_id IS NOT NULL AND {_HAS_FACTOR}, t.scopes, t.project_ids, t.name, t.kind,
-            t.revoked_at, min(coalesce(t.expires_at, :far), coalesce(t.ends_at, :far))
+            t.revoked_at, min(coalesce(t.expires_at, :far), coalesce(t.ends_at, :far)),
+            CASE WHEN k.kid IS NULL THEN 0 ELSE coalesce(k.retires_at, :far) END
         FROM tokens t
+        LEFT JOIN signing_keys k ON k.kid = t.kid
         LEFT JOIN members m ON t.kind = 'personal' AND m.user_id = t.user_id
             AND m.organization_id = t.organization_id
         WHERE t.id = :id AND t.organization_id = :org
@@ -250,6 +254,8 @@ def token_numbered(reader: Reader, organization_id: int, token_id: int) -> Named
         ended = "It was revoked."
     elif row[8] <= clock.now_ms():
         ended = "It has expired."
+    elif row[9] <= clock.now_ms():
+        ended = "The key that signed it is no longer accepted."
     elif row[6] == "personal" and not row[0]:
         ended = "Its owner is no member any more."
     person = Group(

@@ -230,7 +230,7 @@ def tracer(**settings: object) -> Iterator[Server]:
 @contextlib.contextmanager
 def untouched(folder: Path) -> Iterator[Server]:
     """tracer started for the first time in `folder`; nobody can log in yet."""
-    server = Server(folder, free_port(), {"disk_floor_bytes": 0})
+    server = Server(folder, free_port(), {"disk_floor_bytes": 0, "spike_floor_events": 0})
     try:
         server.start()
         yield server

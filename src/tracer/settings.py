@@ -85,6 +85,13 @@ class Settings:
         default=512 * MIB,
         metadata=_about("Free disk space below which nothing more is accepted.", "size"),
     )
+    spike_floor_events: int = field(
+        default=10_000,
+        metadata=_about(
+            "Errors an hour of one project that are never a spike; 0 switches the protection off.",
+            "number",
+        ),
+    )
     duckdb_memory: str = field(
         default="128MB", metadata=_about("Memory limit of the event store.", "memory")
     )

@@ -20,6 +20,7 @@ from tracer.ingest.intake import Intake
 from tracer.ingest.lanes import BusyLane, Lane, ProcessLane, ThreadLane
 from tracer.ingest.prepare import Workshop
 from tracer.ingest.quotas import Quotas
+from tracer.ingest.spikes import Spikes
 from tracer.kit import api_pages, live
 from tracer.kit.check import check
 from tracer.kit.context import Tracer
@@ -173,7 +174,8 @@ class Application:
         stores = Stores(tracer.meta, tracer.events, tracer.spool, tracer.blobs)
         quotas = tracer.quotas = Quotas()
         quotas.refresh(tracer.meta.read())
-        digest = Digest(stores, lane, handlers, tracer.keys, intake.refusals, quotas)  # type: ignore[arg-type]
+        spikes = Spikes(settings.spike_floor_events, tracer.keys.is_protected)
+        digest = Digest(stores, lane, handlers, tracer.keys, intake.refusals, quotas, spikes)  # type: ignore[arg-type]
         tracer.digest = digest
         tracer.meta.on_commit = partial(self._hear, tracer)
         stack.callback(self.guard.flush, tracer.meta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tracer.accounts import queries as account_queries
@@ -33,6 +34,8 @@ def open_project(meta: Meta, url: str, *, project: str) -> dict[str, Any]:
         if found is None:
             name = project.replace("-", " ").capitalize()
             found = projects.create_project(tx, home.id, project, name, DEMO_PLATFORM)
+            # Two weeks of events come within minutes.
+            found = projects.update_project(tx, found, replace(found, spike_protection=False))
         key = project_queries.working_key(tx, found.id)
         if key is None:
             raise NotFound(f"The project {project} has no active key.")

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracer.errors import Invalid
-from tracer.ingest.items import Arrival, Batch, ItemHandler
+from tracer.ingest.items import Arrival, Batch, Ended, ItemHandler
+from tracer.ingest.outcomes import RATE_LIMITED
+from tracer.ingest.spikes import REASON
 from tracer.protocol.envelope import Item
 
 _MAX_NAME = 255
@@ -43,9 +45,15 @@ def prepare(item: Item, arrival: Arrival) -> PreparedAttachment:
     )
 
 
-def store(batch: Batch, attachments: Sequence[PreparedAttachment]) -> Sequence[str | None]:
-    """Write the bytes, then the row. The same bytes under the same name and event count once."""
-    return [_store_one(batch, attachment) for attachment in attachments]
+def store(batch: Batch, attachments: Sequence[PreparedAttachment]) -> Sequence[str | Ended | None]:
+    """Write the bytes, then the row. The same bytes under the same name and event count once,
+    and what came with an event that a spike holds back goes with it."""
+    return [
+        Ended(RATE_LIMITED, REASON)
+        if (attachment.project_id, attachment.event_id) in batch.held
+        else _store_one(batch, attachment)
+        for attachment in attachments
+    ]
 
 
 def _store_one(batch: Batch, attachment: PreparedAttachment) -> str | None:

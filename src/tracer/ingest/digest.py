@@ -18,10 +18,11 @@ from typing import Any
 from tracer import priority
 from tracer.errors import Unavailable
 from tracer.ingest import outcomes
-from tracer.ingest.items import Batch, ItemHandler
+from tracer.ingest.items import Batch, Ended, ItemHandler
 from tracer.ingest.lanes import Job, Lane
 from tracer.ingest.prepare import PreparedFrame, PreparedItem
 from tracer.ingest.quotas import Quotas
+from tracer.ingest.spikes import Spikes
 from tracer.projects.keys import KeyCache
 from tracer.protocol.scrub import ScrubRules
 from tracer.storage.blobs import Blobs
@@ -71,13 +72,16 @@ class Digest:
         keys: KeyCache,
         refusals: outcomes.Refusals,
         quotas: Quotas,
+        spikes: Spikes,
     ) -> None:
         self._stores = stores
         self._lane = lane
-        self._handlers = handlers
+        # Events first: what belongs to one that is not stored goes with it.
+        self._handlers = dict(sorted(handlers.items(), key=lambda entry: entry[0] != "event"))
         self._keys = keys
         self._refusals = refusals
         self._quotas = quotas
+        self._spikes = spikes
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="digest", daemon=True)
         self._flushed_at = time.monotonic()
@@ -189,18 +193,20 @@ class Digest:
         refused = self._refusals.take()
         try:
             with stores.meta.write(unaudited="digest") as tx:
-                batch = Batch(tx, stores.blobs)
+                batch = Batch(tx, stores.blobs, spikes=self._spikes)
                 self._store_items(batch, prepared)
                 outcomes.record(tx, batch.outcomes)
                 outcomes.record(tx, refused)
                 self._keys.flush_touches(tx)
                 self._quotas.flush(tx)
+                self._spikes.end(tx)
                 tx.execute("UPDATE digest_position SET frame = :frame", frame=frames[-1].id)
                 if batch.rows:
                     stores.events.append(batch.rows)
         except BaseException:
             self._refusals.give_back(refused)
             self._quotas.unsaved()
+            self._spikes.forget()
             raise
         self.position = frames[-1].id
         stores.spool.forget(self.position)
@@ -236,9 +242,11 @@ class Digest:
                 outcomes.record(tx, refused)
                 self._keys.flush_touches(tx)
                 self._quotas.flush(tx)
+                self._spikes.end(tx)
         except Unavailable:
             self._refusals.give_back(refused)
             self._quotas.unsaved()
+            self._spikes.forget()
 
 
 def _is_full(frames: Sequence[Frame]) -> bool:
@@ -251,8 +259,11 @@ def _store_type(
 ) -> None:
     reasons = handler.store(batch, [item.value for _, item in entries])
     for (project_id, item), reason in zip(entries, reasons, strict=True):
-        outcome = outcomes.STORED if reason is None else outcomes.INVALID
-        _count(batch, project_id, item, outcome, reason or "")
+        if isinstance(reason, Ended):
+            _count(batch, project_id, item, *reason)
+        else:
+            outcome = outcomes.STORED if reason is None else outcomes.INVALID
+            _count(batch, project_id, item, outcome, reason or "")
 
 
 def _count(batch: Batch, project_id: int, item: PreparedItem, outcome: str, reason: str) -> None:

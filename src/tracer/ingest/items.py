@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracer.protocol.envelope import Item
 from tracer.protocol.scrub import Scrubber
@@ -16,6 +16,16 @@ from tracer.storage.blobs import Blobs
 from tracer.storage.codec import Codec
 from tracer.storage.meta import Tx
 from tracer.storage.tables import Table
+
+if TYPE_CHECKING:
+    from tracer.ingest.spikes import Spikes
+
+
+class Ended(NamedTuple):
+    """An item's fate where it is neither stored nor invalid."""
+
+    outcome: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +50,18 @@ class Arrival:
 
 @dataclass(slots=True)
 class Batch:
-    """The open transaction of one batch of frames, and the event-store rows it has gathered."""
+    """The open transaction of one batch of frames, and the event-store rows it has gathered.
+
+    `held` are the (project id, event id) that a spike keeps from being stored; events are stored
+    before all other items.
+    """
 
     tx: Tx
     blobs: Blobs
     rows: dict[Table, list[tuple[Any, ...]]] = field(default_factory=dict)
     outcomes: dict[tuple[int, str, str, str], int] = field(default_factory=dict)
+    spikes: Spikes | None = None
+    held: set[tuple[int, str]] = field(default_factory=set)
 
     def append(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Rows for the event store: written before the transaction commits, all or none."""
@@ -65,8 +81,8 @@ class ItemHandler:
 
     `prepare(item, arrival)` returns anything picklable, or raises `Invalid` with the reason.
     `store(batch, prepared)` writes all prepared items of the batch, in their order of arrival, and
-    returns for each `None` (stored) or the reason why it is invalid, such as "duplicate".
+    returns for each `None` (stored), the reason why it is invalid, such as "duplicate", or `Ended`.
     """
 
     prepare: Callable[[Item, Arrival], Any]
-    store: Callable[[Batch, Sequence[Any]], Sequence[str | None]]
+    store: Callable[[Batch, Sequence[Any]], Sequence[str | Ended | None]]

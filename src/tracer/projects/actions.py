@@ -71,7 +71,8 @@ def update_project(tx: Tx, project: Project, changes: Project) -> Project:
         UPDATE projects
         SET slug = :slug, name = :name, platform = :platform, scrub_ip = :scrub_ip,
             scrub_defaults = :scrub_defaults, sensitive_names = :sensitive_names,
-            safe_names = :safe_names, allowed_domains = :allowed_domains
+            safe_names = :safe_names, allowed_domains = :allowed_domains,
+            spike_protection = :spike_protection
         WHERE id = :id
         """,
         slug=changes.slug,
@@ -82,6 +83,7 @@ def update_project(tx: Tx, project: Project, changes: Project) -> Project:
         sensitive_names=json.dumps(changes.sensitive_names),
         safe_names=json.dumps(changes.safe_names),
         allowed_domains=json.dumps(check_domains(changes.allowed_domains)),
+        spike_protection=int(changes.spike_protection),
         id=project.id,
     )
     tx.emit(KeysChanged())
@@ -288,6 +290,7 @@ def _settings(project: Project) -> dict[str, Any]:
         "sensitive_names": project.sensitive_names,
         "safe_names": project.safe_names,
         "allowed_domains": project.allowed_domains,
+        "spike_protection": project.spike_protection,
     }
 
 

@@ -39,6 +39,7 @@ class ProjectSettings:
     slug: str
     platform: str
     scrub: ScrubRules
+    spike_protection: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class KeyCache:
         """The settings of a project; None when there is no such project (any more)."""
         return self._picture.projects.get(project_id)
 
+    def is_protected(self, project_id: int) -> bool:
+        """Whether a project has spike protection."""
+        project = self._picture.projects.get(project_id)
+        return project is not None and project.spike_protection
+
     def scrub_rules(self) -> Mapping[int, ScrubRules]:
         """What to scrub, by project. A project that is not in it is gone."""
         return self._picture.rules
@@ -92,7 +98,12 @@ def _read(reader: Reader) -> _Picture:
     stored = queries.every_project(reader)
     projects = {
         project.id: ProjectSettings(
-            project.id, project.organization_id, project.slug, project.platform, project.scrub
+            project.id,
+            project.organization_id,
+            project.slug,
+            project.platform,
+            project.scrub,
+            project.spike_protection,
         )
         for project in stored
     }

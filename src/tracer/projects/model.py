@@ -47,6 +47,7 @@ class Project:
     allowed_domains: tuple[str, ...]
     first_event_at: int | None
     created_at: int
+    spike_protection: bool = True
 
     @property
     def project_id(self) -> int:

@@ -22,7 +22,7 @@ DAY_MS = 86_400_000
 # A deleted project keeps its row, out of every reach, until the task has erased what it held.
 _LIVE = """
     SELECT id, organization_id, slug, name, platform, scrub_ip, scrub_defaults, sensitive_names,
-        safe_names, allowed_domains, first_event_at, created_at
+        safe_names, allowed_domains, first_event_at, created_at, spike_protection
     FROM projects
     WHERE deleted_at IS NULL"""
 # The rate limit of a key is its oldest hard quota of errors in a short window.
@@ -252,6 +252,7 @@ def _project(row: tuple[Any, ...]) -> Project:
         allowed_domains=tuple(json.loads(row[9])),
         first_event_at=row[10],
         created_at=row[11],
+        spike_protection=bool(row[12]),
     )
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from tracer.ingest.items import Batch
+from tracer.ingest.items import Batch, Ended
 from tracer.issues.facts import IssueCreated, IssueRegressed, IssuesChanged
 from tracer.issues.ingest import rollups
 from tracer.issues.ingest.prepare import PreparedEvent
+from tracer.issues.ingest.spikes import hold_back
 from tracer.issues.model import RESOLVED, UNRESOLVED, is_later_release
 from tracer.storage.meta import Tx
 from tracer.storage.tables import EVENTS, PAYLOADS
@@ -47,14 +48,17 @@ class Group:
     events: list[PreparedEvent] = field(default_factory=list)
 
 
-def store(batch: Batch, events: Sequence[PreparedEvent]) -> Sequence[str | None]:
-    """Store events in their order of arrival; for each, None or the reason why it was refused."""
+def store(batch: Batch, events: Sequence[PreparedEvent]) -> Sequence[str | Ended | None]:
+    """Store events in their order of arrival; for each, None or why it was not stored."""
     tx = batch.tx
-    reasons = _refusals(tx, events)
+    reasons: list[str | Ended | None] = _refusals(tx, events)
     kept = [event for event, reason in zip(events, reasons, strict=True) if reason is None]
     if not kept:
         return reasons
     groups = _groups(tx, kept)
+    reasons = hold_back(batch, groups, events, reasons)
+    groups = [group for group in groups if group.events]
+    stored = [(group, event) for group in groups for event in group.events]
     for group in groups:
         for event in group.events:
             _count(tx, group, event)
@@ -68,23 +72,17 @@ def store(batch: Batch, events: Sequence[PreparedEvent]) -> Sequence[str | None]
         SELECT value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3
         FROM json_each(:rows)
         """,
-        rows=_json(
-            [
-                (event.project_id, event.event_id, group.id, event.received_ms)
-                for group in groups
-                for event in group.events
-            ]
-        ),
+        rows=_json([(e.project_id, e.event_id, group.id, e.received_ms) for group, e in stored]),
     )
     rollups.write(tx, groups, users)
     _write_activity(tx, groups)
     _emit(tx, groups)
-    batch.append(EVENTS, [event.event_row for event in kept])
-    batch.append(PAYLOADS, [event.payload_row for event in kept])
+    batch.append(EVENTS, [event.event_row for _, event in stored])
+    batch.append(PAYLOADS, [event.payload_row for _, event in stored])
     return reasons
 
 
-def _refusals(tx: Tx, events: Sequence[PreparedEvent]) -> list[str | None]:
+def _refusals(tx: Tx, events: Sequence[PreparedEvent]) -> list[str | Ended | None]:
     pairs = [(event.project_id, event.event_id) for event in events]
     projects = {
         row[0]
@@ -110,7 +108,7 @@ def _refusals(tx: Tx, events: Sequence[PreparedEvent]) -> list[str | None]:
             pairs=_json(pairs),
         )
     }
-    reasons: list[str | None] = []
+    reasons: list[str | Ended | None] = []
     for pair in pairs:
         if pair[0] not in projects:
             reasons.append(PROJECT_DELETED)

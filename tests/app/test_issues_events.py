@@ -151,10 +151,12 @@ def test_events_are_paged_newest_first(tracer: Running) -> None:
             break
         cursor = next_
     assert found == ids[::-1]
-    events, _ = queries.events_of_issue(tracer.tracer, tracer.reach, issue, environment="staging")
+    events, _ = queries.events_of_issue(
+        tracer.tracer, tracer.reach, issue, environments=["staging"]
+    )
     assert events == []
     events, _ = queries.events_of_project(
-        tracer.tracer, tracer.reach, tracer.project.id, environment="production"
+        tracer.tracer, tracer.reach, tracer.project.id, environments=["production"]
     )
     assert [event.event_id for event in events] == ids[::-1]
 

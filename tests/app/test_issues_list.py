@@ -175,6 +175,13 @@ CASES: dict[str, Callable[[Known], bool]] = {
     "level:fatal browser.name:Chrome widget": lambda k: (
         k.level == "fatal" and k.browser == "Chrome" and k.number % 2 == 1
     ),
+    "is:resolved OR level:fatal": lambda k: k.status == 1 or k.level == "fatal",
+    "is:unresolved (project:billing OR widget)": lambda k: (
+        k.status == 0 and (k.is_second_project or k.number % 2 == 1)
+    ),
+    "browser.name:Chrome OR (level:fatal !project:bill*) OR billing-1": lambda k: (
+        k.browser == "Chrome" or (k.level == "fatal" and not k.is_second_project) or k.number == 5
+    ),
     "level:error browser.name:Firefox": lambda k: k.level == "error" and k.browser == "Firefox",
 }
 
@@ -351,7 +358,9 @@ def test_page_keeps_its_query_budget(
     with Meta.counted() as counter:
         page = queries.page(world.reader, world.tracer.reach, filters, sort=sort)
         ids = [issue.id for issue in page.issues]
-        queries.sparklines_24h(world.reader, ids, now_ms=clock.now_ms(), environment="production")
+        queries.sparklines_24h(
+            world.reader, ids, now_ms=clock.now_ms(), environments=["production"]
+        )
         queries.sparklines_14d(world.reader, ids, now_ms=clock.now_ms())
     assert page.issues
     assert counter.count <= 6

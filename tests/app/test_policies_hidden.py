@@ -193,6 +193,8 @@ def test_what_is_hidden_is_answered_as_what_is_not_there(shop: Shop, token: bool
         f"transaction:/{MARK}",
         f"user:id:{MARK}",
         f"{MARK} value",
+        f"environment:{MARK} OR shelf:{MARK}",
+        f"level:debug OR (is:unresolved {MARK})",
         f'"{MARK}"',
         f"{MARK}Error",
         f"title:*{MARK}*",
@@ -218,6 +220,9 @@ def test_environment_is_not_offered_and_chosen_finds_nothing(shop: Shop) -> None
     assert chosen.status_code == 200
     assert "SharedError" not in chosen.text
     assert "SharedError" in shop.app.page(f"/issues/?environment={MARK}").text
+    path = f"/api/0/organizations/{shop.app.org.slug}/issues/?environment={MARK}&environment=moon"
+    assert ask(shop, path, token=True).json() == []
+    assert len(shop.app.api(path).json()) == 2
 
 
 def test_issue_of_both_is_told_by_the_events_that_may_be_seen(shop: Shop) -> None:

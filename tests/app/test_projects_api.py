@@ -20,8 +20,8 @@ def listing(tracer: Running) -> str:
     return f"/api/0/organizations/{tracer.org.slug}/projects/"
 
 
-def next_cursor(answer: Any) -> str:
-    found = re.search(r'rel="next"; results="true"; cursor="([^"]+)"', answer.headers["link"])
+def next_cursor(answer: Any, rel: str = "next") -> str:
+    found = re.search(f'rel="{rel}"; results="true"; cursor="([^"]+)"', answer.headers["link"])
     return found[1] if found else ""
 
 
@@ -47,6 +47,10 @@ def test_projects_are_paged_by_the_link_header(tracer: Running, listing: str) ->
     second = tracer.api(f"{listing}?cursor={next_cursor(first)}")
     assert len(second.json()) == 21
     assert next_cursor(second) == ""
+    back = tracer.api(f"{listing}?cursor={next_cursor(second, 'previous')}")
+    assert back.json() == first.json()
+    assert next_cursor(back, "previous") == ""
+    assert next_cursor(back) == next_cursor(first)
     slugs = [p["slug"] for p in first.json() + second.json()]
     assert len(set(slugs)) == 121
     found = tracer.api(listing + "?query=shop-11").json()

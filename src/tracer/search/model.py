@@ -1,7 +1,8 @@
-"""What a search text means: terms that must all hold, and free text. Plain data."""
+"""What a search text means: terms that must all hold, free text, alternatives. Plain data."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -20,7 +21,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All terms hold and all of the words and phrases in `text` occur."""
+    """All terms hold, all of the words and phrases in `text` occur, and of each group of
+    alternatives in `any_of` at least one holds."""
 
     terms: tuple[Term, ...]
     text: tuple[str, ...]
+    any_of: tuple[tuple[Query, ...], ...] = ()
+
+    def walk(self) -> Iterator[Term]:
+        """Every term, those of alternatives too."""
+        yield from self.terms
+        for group in self.any_of:
+            for one in group:
+                yield from one.walk()

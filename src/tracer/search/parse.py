@@ -13,6 +13,7 @@ from tracer.search.wildcards import plain
 MAX_CHARS = 1000
 MAX_TERMS = 50
 MAX_VALUES = 100
+MAX_DEPTH = 8
 
 _KEY = re.compile(r"(!?)(tags\[[^\]\s]+\]|[A-Za-z_][\w.-]*):")
 _OP = re.compile(r">=|<=|>|<|=")
@@ -32,10 +33,30 @@ class Unreadable(Invalid):
 class _Reader:
     text: str
     at: int = 0
+    #: How many parentheses are open around the place.
+    depth: int = 0
+    terms: int = 0
+    values: int = 0
 
     @property
-    def rest(self) -> str:
-        return self.text[self.at :]
+    def is_at_end(self) -> bool:
+        """Whether nothing more stands here: the text ends, or the parentheses around it do."""
+        return self.at >= len(self.text) or (self.depth > 0 and self.starts(")"))
+
+    @property
+    def is_at_gap(self) -> bool:
+        return self.is_at_end or self.text[self.at].isspace()
+
+    @property
+    def word(self) -> str:
+        """What stands up to a blank, or up to the parenthesis that closes those around it."""
+        opened, end = 0, self.at
+        while end < len(self.text) and not self.text[end].isspace():
+            opened += {"(": 1, ")": -1}.get(self.text[end], 0)
+            if opened < 0 and self.depth:
+                break
+            end += 1
+        return self.text[self.at : end]
 
     def starts(self, letter: str) -> bool:
         return self.text.startswith(letter, self.at)
@@ -46,36 +67,99 @@ class _Reader:
 
 
 def parse(text: str) -> Query:
-    """Terms and free text, in the order in which they stand.
+    """Terms and free text, in the order in which they stand; `a b OR c` is (a and b) or c.
 
-    At most 1,000 characters, 50 terms and words, 100 values in lists.
+    At most 1,000 characters, 50 terms and words, 100 values, 8 parentheses in one another.
     """
     if len(text) > MAX_CHARS:
         raise Invalid(f"The search is longer than {MAX_CHARS} characters.")
     reader = _Reader(text)
-    terms: list[Term] = []
-    words: list[str] = []
-    reader.skip_blanks()
-    while reader.at < len(text):
-        start = reader.at
-        term = _read_term(reader)
-        if term is not None:
-            terms.append(term)
-        elif word := _read_word(reader):
-            words.append(word)
-        if len(terms) + len(words) > MAX_TERMS:
-            raise _invalid(reader, start, f"A search has at most {MAX_TERMS} terms and words")
-        reader.skip_blanks()
-    if sum(len(term.values) for term in terms) > MAX_VALUES:
+    query = _read_any(reader)
+    if reader.values > MAX_VALUES:
         raise Invalid(f"A search has at most {MAX_VALUES} values.")
-    return Query(tuple(terms), tuple(words))
+    return query
 
 
 def format_query(query: Query) -> str:
     """The text of which `parse` makes `query` again."""
-    pieces = [_format_term(term) for term in query.terms]
-    pieces += [_format_word(word) for word in query.text]
-    return " ".join(pieces)
+    if len(query.any_of) == 1 and not query.terms and not query.text:
+        return _format_any(query.any_of[0])
+    return _format_all(query)
+
+
+def _read_any(reader: _Reader) -> Query:
+    """Alternatives up to the end, or up to the parenthesis that closes them."""
+    found = [_read_all(reader)]
+    while not reader.is_at_end:
+        start = reader.at
+        reader.at += len("OR")
+        found.append(_read_all(reader))
+        if Query((), ()) in found[-2:]:
+            raise _one_sided(reader, start, "OR")
+    return found[0] if len(found) == 1 else Query((), (), (tuple(found),))
+
+
+def _read_all(reader: _Reader) -> Query:
+    """What must hold together, up to an OR or the end."""
+    terms: list[Term] = []
+    words: list[str] = []
+    groups: list[tuple[Query, ...]] = []
+    waiting: int | None = None
+    reader.skip_blanks()
+    while not reader.is_at_end and reader.word != "OR":
+        start = reader.at
+        if reader.word == "AND":
+            if waiting is not None or not (terms or words or groups):
+                raise _one_sided(reader, start, "AND")
+            waiting = start
+            reader.at += len("AND")
+        else:
+            waiting = None
+            piece = _read_piece(reader)
+            terms += piece.terms
+            words += piece.text
+            groups += piece.any_of
+        reader.skip_blanks()
+    if waiting is not None:
+        raise _one_sided(reader, waiting, "AND")
+    return Query(tuple(terms), tuple(words), tuple(groups))
+
+
+def _read_piece(reader: _Reader) -> Query:
+    """A term, a word or phrase, or what stands in parentheses."""
+    start = reader.at
+    if reader.starts("("):
+        return _read_group(reader)
+    reader.terms += 1
+    if reader.terms > MAX_TERMS:
+        raise _invalid(reader, start, f"A search has at most {MAX_TERMS} terms and words")
+    term = _read_term(reader)
+    if term is not None:
+        reader.values += len(term.values)
+        return Query((term,), ())
+    word = _read_word(reader)
+    return Query((), (word,) if word else ())
+
+
+def _read_group(reader: _Reader) -> Query:
+    start, literal = reader.at, 'write "(" with its word in quotes to search for it'
+    if reader.depth == MAX_DEPTH:
+        raise _invalid(reader, start, f"At most {MAX_DEPTH} parentheses stand in one another")
+    reader.at += 1
+    reader.depth += 1
+    query = _read_any(reader)
+    if not reader.starts(")"):
+        raise _invalid(reader, start, "The parenthesis never closes", literal)
+    if query == Query((), ()):
+        raise _invalid(reader, start, "Nothing stands in the parentheses", literal)
+    reader.at += 1
+    reader.depth -= 1
+    return query
+
+
+def _one_sided(reader: _Reader, at: int, word: str) -> Invalid:
+    hint = f'quote it to search for "{word}"'
+    return _invalid(reader, at, f"{word} stands between two terms or words", hint)
 
 
 def _read_term(reader: _Reader) -> Term | None:
@@ -88,7 +172,7 @@ def _read_term(reader: _Reader) -> Term | None:
     after = reader.text[match.end() : match.end() + 2]
     if after.startswith(":") or after == "//":
         return None
-    if not after or after[0].isspace():
+    if _Reader(reader.text, match.end(), reader.depth).is_at_gap:
         if key in keys.READ or match.group(1):
             raise _invalid(reader, start, f"{written}: needs a value", _example(key))
         return None
@@ -98,7 +182,7 @@ def _read_term(reader: _Reader) -> Term | None:
         raise _invalid(reader, start, f"There is no {written}", hint)
     reader.at = match.end()
     op = _read_op(reader, key)
-    if not reader.rest or reader.rest[0].isspace():
+    if reader.is_at_gap:
         raise _invalid(reader, start, f"{written}: needs a value", _example(key))
     values = tuple(_checked(reader, start, key, value) for value in _read_values(reader))
     if op != "=" and len(values) > 1:
@@ -123,7 +207,7 @@ def _read_values(reader: _Reader) -> list[str]:
         return _read_list(reader)
     if reader.starts('"'):
         return [_read_quoted(reader)]
-    word = reader.rest.split(maxsplit=1)[0]
+    word = reader.word
     reader.at += len(word)
     return [_pairs(word)]
 
@@ -171,12 +255,7 @@ def _read_word(reader: _Reader) -> str:
     start = reader.at
     if reader.starts('"'):
         return _PAIR.sub(_unescape, _read_quoted(reader))
-    word = reader.rest.split(maxsplit=1)[0]
-    if word in ("AND", "OR"):
-        hint = "terms always hold all together; key:[a, b] is one of them"
-        raise _invalid(
-            reader, start, f"{word} is not known", f'{hint}; quote it to search for "{word}"'
-        )
+    word = reader.word
     if word.startswith("!") and len(word) > 1:
         raise _invalid(reader, start, "Only key:value can be negated", "quote it to search for it")
     reader.at = start + len(word)
@@ -219,6 +298,17 @@ def _pairs(raw: str) -> str:
 
 def _unescape(match: re.Match[str]) -> str:
     return match.group(1) if match.group(1) in '\\*"' else match.group()
+
+
+def _format_any(group: tuple[Query, ...]) -> str:
+    return " OR ".join(_format_all(query) for query in group)
+
+
+def _format_all(query: Query) -> str:
+    pieces = [_format_term(term) for term in query.terms]
+    pieces += [_format_word(word) for word in query.text]
+    pieces += [f"({_format_any(group)})" for group in query.any_of]
+    return " ".join(pieces)
 
 
 def _format_term(term: Term) -> str:

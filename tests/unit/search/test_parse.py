@@ -75,6 +75,37 @@ def test_free_text(text: str, expected: tuple[str, ...]) -> None:
     assert parse(text) == Query((), expected)
 
 
+A, B, C = (Query((), (word,)) for word in "abc")
+ALTERNATIVES = [
+    ("a OR b", Query((), (), ((A, B),))),
+    ("(a OR b)", Query((), (), ((A, B),))),
+    ("a OR b OR c", Query((), (), ((A, B, C),))),
+    ("a b OR c", Query((), (), ((Query((), ("a", "b")), C),))),
+    ("a AND b OR c", Query((), (), ((Query((), ("a", "b")), C),))),
+    ("a (b OR c)", Query((), ("a",), ((B, C),))),
+    ("(a b) c", Query((), ("a", "b", "c"))),
+    ("a OR (b OR c)", Query((), (), ((A, Query((), (), ((B, C),))),))),
+    ("(level:error OR c)", Query((), (), ((Query((term("level", "error"),), ()), C),))),
+    ('(x:"1" OR c)', Query((), (), ((Query((term("x", "1"),), ()), C),))),
+    ("(x:[1, 2] OR c)", Query((), (), ((Query((term("x", "1", "2"),), ()), C),))),
+    ("(f(x) OR c)", Query((), (), ((Query((), ("f(x)",)), C),))),
+    ("f(x) or", Query((), ("f(x)", "or"))),
+    ("a) :(", Query((), ("a)", ":("))),
+    ('"(" "OR"', Query((), ("(", "OR"))),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), ALTERNATIVES)
+def test_alternatives(text: str, expected: Query) -> None:
+    assert parse(text) == expected
+    assert parse(format_query(expected)) == expected
+
+
+def test_terms_of_alternatives_are_walked_too() -> None:
+    found = parse("level:error (is:new OR (a is:resolved OR users:1))").walk()
+    assert [one.key for one in found] == ["level", "is", "is", "users"]
+
+
 def test_terms_and_text_mix_in_any_order() -> None:
     query = parse('timeout is:unresolved  "read me" !env:dev')
     assert [one.key for one in query.terms] == ["is", "environment"]
@@ -101,7 +132,19 @@ ERRORS = [
     ("browser:[a, b", "list never ends", "[a, b]"),
     ("browser:[a,, b]", "missing in the list", ""),
     ("browser:[]", "missing in the list", ""),
-    ("a OR b", "key:[a, b]", "at character 3"),
+    ("a OR", "between two", "at character 3"),
+    ("OR a", "between two", "at character 1"),
+    ("a OR OR b", "between two", "at character 3"),
+    ("a AND", "between two", "at character 3"),
+    ("AND a", "between two", 'quote it to search for "AND"'),
+    ("a AND AND b", "between two", "at character 7"),
+    ("(a OR b", "never closes", "at character 1"),
+    ("a ( )", "Nothing stands", "at character 3"),
+    ("(" * 9 + "a" + ")" * 9, "At most 8 parentheses", "at character 9"),
+    ("(level:)", "needs a value", "at character 2"),
+    ("(users:>)", "needs a value", ""),
+    ("(a OR b) OR " * 25 + "c", "at most 50", ""),
+    (f"b:[{','.join('1' * 51)}] OR b:[{','.join('1' * 50)}]", "at most 100 values", ""),
     ("!timeout", "Only key:value can be negated", ""),
     ("x" * 1001, "longer than 1000 characters", ""),
     ("a " * 51, "at most 50", ""),
@@ -166,6 +209,8 @@ PIECES = st.sampled_from(
             "é",
             "\n",
             "OR",
+            " OR ",
+            " AND ",
             "a",
             "b c",
             "$",

@@ -74,7 +74,7 @@ def list_members(req: Req, organization: Organization) -> Response:
         + [member_info(one, teams.get(one.user_id, [])) for one in shown],
         headers=link_header(
             req,
-            previous=None,
+            previous=encode_cursor(max(0, offset - PAGE)) if offset else None,
             next=encode_cursor(offset + PAGE) if len(found) > PAGE else None,
         ),
     )

@@ -61,7 +61,7 @@ def list_issue_events(req: Req, at: At) -> Response:
         at.issue,
         cursor=decode_cursor(req.query.get("cursor"), str) or "",
         limit=reading.limit(req, default=50),
-        environment=reading.environment(req),
+        environments=reading.environments(req),
     )
     return _page(req, events, dict.fromkeys((e.group_hash for e in events), at.issue.id), next_)
 
@@ -109,7 +109,7 @@ def list_project_events(req: Req, project: Project) -> Response:
         project.id,
         cursor=decode_cursor(req.query.get("cursor"), str) or "",
         limit=reading.limit(req, default=50),
-        environment=reading.environment(req),
+        environments=reading.environments(req),
     )
     return _page(req, events, queries.issue_ids_of(req.tracer, events), next_)
 

@@ -31,7 +31,10 @@ _IDS = Param("id", "The issues to change; without it, all that match.", "integer
 _STATUS = Param("status", "Only issues with this status.", values=tuple(STATUSES))
 _QUERY = Param("query", "Only issues that match this search.")
 _CHANGE = (_IDS, _STATUS, _QUERY)
-_LIST = "Without a `query`, unresolved issues. The `Link` header has the cursor of the next page."
+_LIST = (
+    "Without a `query`, unresolved issues. The `Link` header has the cursor of the next page. With "
+    "several environments, counts and times are of these together, and the order is that of all."
+)
 _BULK = (
     "The issues are those of `id`, or the first 1,000 that match `status` and `query`. "
     "Ids out of reach are passed over."
@@ -147,17 +150,19 @@ def delete_organization_issues(req: Req, organization: Organization) -> Response
 def _list(req: Req, project_ids: tuple[int, ...] | None) -> Response:
     sort = reading.SORTS[req.query.choice("sort", reading.SORTS, "date")]
     cursor = decode_cursor(req.query.get("cursor"), str)
+    wanted = reading.filters(req, project_ids)
     found = queries.page(
         req.meta.read(),
         req.reach,
-        reading.filters(req, project_ids),
+        wanted,
         sort=sort,
         cursor=queries.Cursor.parse(cursor) if cursor else None,
         limit=reading.limit(req),
         user_id=req.actor.user_id,
     )
     headers = link_header(req, previous=_encoded(found.previous), next=_encoded(found.next))
-    return json(reading.summaries(req, found.issues, found.environment), headers=headers)
+    chosen = (found.environment,) if found.environment else wanted.environments
+    return json(reading.summaries(req, found.issues, chosen), headers=headers)
 
 
 def _encoded(cursor: queries.Cursor | None) -> str | None:

@@ -33,9 +33,12 @@ MAX_LIMIT = 100
 SORTS = {"date": "last_seen", "new": "first_seen", "freq": "events", "user": "users"}
 DEFAULT_QUERY = "is:unresolved"
 MAX_QUERY = 2000
+MAX_ENVIRONMENTS = 20
 
 LIMIT = Param("limit", "Entries a page, 1 to 100.", "integer")
-ENVIRONMENT = Param("environment", "Only what happened in this environment.")
+ENVIRONMENT = Param(
+    "environment", "Only what happened in these environments, at most 20.", repeated=True
+)
 FILTERS = (
     Param("query", f"A search; `{DEFAULT_QUERY}` when it is not given, everything when empty."),
     Param("sort", "Last seen, first seen, events or users.", values=tuple(SORTS)),
@@ -103,12 +106,12 @@ def limit(req: Req, default: int = 25) -> int:
     return req.query.int("limit", default, min=1, max=MAX_LIMIT)
 
 
-def environment(req: Req) -> str | None:
-    """The one chosen environment. Raises Invalid for several."""
-    names = [name for name in req.query.all("environment") if name]
-    if len(set(names)) > 1:
-        raise Invalid("Choose one environment.")
-    return names[0] if names else None
+def environments(req: Req) -> tuple[str, ...]:
+    """The chosen environments; none means all. Raises Invalid for more than 20."""
+    names = tuple(dict.fromkeys(name for name in req.query.all("environment") if name))
+    if len(names) > MAX_ENVIRONMENTS:
+        raise Invalid(f"Choose at most {MAX_ENVIRONMENTS} environments.")
+    return names
 
 
 def filters(req: Req, project_ids: tuple[int, ...] | None) -> queries.Filters:
@@ -116,10 +119,12 @@ def filters(req: Req, project_ids: tuple[int, ...] | None) -> queries.Filters:
     since_ms = None
     if period := req.query.get("statsPeriod"):
         since_ms = clock.to_ms(req.now) - queries.parse_period(period)
+    chosen = environments(req)
     return queries.Filters(
         query=parsed(req, default=DEFAULT_QUERY),
         project_ids=project_ids,
-        environment=environment(req),
+        environment=chosen[0] if len(chosen) == 1 else None,
+        environments=chosen if len(chosen) > 1 else (),
         since_ms=since_ms,
     )
 
@@ -129,15 +134,19 @@ def parsed(req: Req, *, default: str) -> search.Query:
     return search.parse(req.query.text("query", max=MAX_QUERY, default=default))
 
 
-def summaries(req: Req, issues: Sequence[Issue], environment: str | None) -> list[IssueSummary]:
-    """Issues for a list, with 24 hours or, for a period of days, 14 days of counts."""
+def summaries(req: Req, issues: Sequence[Issue], environments: Sequence[str]) -> list[IssueSummary]:
+    """Issues for a list, with 24 hours or, for a period of days, 14 days of counts.
+
+    With several environments, counts and times are of these together."""
     ids = [issue.id for issue in issues]
     reader, now_ms = req.meta.read(), clock.to_ms(req.now)
     refs = project_refs(req)
     comments = queries.comment_counts(reader, ids)
     period = "14d" if req.query.get("statsPeriod", "24h") not in {"", "24h"} else "24h"
     draw = queries.sparklines_14d if period == "14d" else queries.sparklines_24h
-    counts = draw(reader, ids, now_ms=now_ms, environment=environment)
+    counts = draw(reader, ids, now_ms=now_ms, environments=environments)
+    if len(environments) > 1:
+        issues = queries.counted_in(reader, issues, environments)
     width_ms = DAY_MS if period == "14d" else HOUR_MS
     found = []
     for issue in queries.told(req.tracer, req.reach, issues):

@@ -244,7 +244,7 @@ def read_choice(params: Query) -> Choice:
 def _names_status(q: str) -> bool:
     """Whether the search says itself which statuses it wants."""
     try:
-        terms = search.parse(q).terms
+        terms = list(search.parse(q).walk())
     except Invalid:
         return False
     known = {*STATUSES, "ignored"}
@@ -278,9 +278,9 @@ def _search_error(q: str, problem: Invalid) -> SearchError:
 
 def _rows(req: Req, found: queries.Page, now_ms: int) -> list[Row]:
     ids = [issue.id for issue in found.issues]
-    reader, environment = req.meta.read(), found.environment
-    day = queries.sparklines_24h(reader, ids, now_ms=now_ms, environment=environment)
-    fortnight = queries.sparklines_14d(reader, ids, now_ms=now_ms, environment=environment)
+    reader, chosen = req.meta.read(), () if found.environment is None else (found.environment,)
+    day = queries.sparklines_24h(reader, ids, now_ms=now_ms, environments=chosen)
+    fortnight = queries.sparklines_14d(reader, ids, now_ms=now_ms, environments=chosen)
     names = {number: name for name, number in LEVELS.items()}
     return [
         Row(

@@ -32,7 +32,13 @@ from tracer.issues.queries.hidden import told
 from tracer.issues.queries.hours import sparklines_14d, sparklines_24h
 from tracer.issues.queries.moments import parse_period
 from tracer.issues.queries.page import PAGE_SIZE, SORTS, Cursor, Page, page
-from tracer.issues.queries.rows import current_issue, issue, issue_by_name, issues_by_id
+from tracer.issues.queries.rows import (
+    counted_in,
+    current_issue,
+    issue,
+    issue_by_name,
+    issues_by_id,
+)
 
 __all__ = [
     "PAGE_SIZE",
@@ -46,6 +52,7 @@ __all__ = [
     "clean_event_id",
     "comment",
     "comment_counts",
+    "counted_in",
     "current_issue",
     "environments",
     "events_of_issue",

@@ -108,7 +108,7 @@ _PAGE = f"""
     WHERE %s
     ORDER BY timestamp DESC, event_id DESC
     LIMIT $limit"""
-_ENVIRONMENT = " AND environment = $environment"
+_ENVIRONMENT = " AND environment IN $environments"
 PAGE_OF_ISSUE = over_mine(_PAGE % f"MINE AND {_BEFORE}")
 PAGE_OF_ISSUE_IN = over_mine(_PAGE % f"MINE AND {_BEFORE}{_ENVIRONMENT}")
 _OF_PROJECT = f"project_id = $project_id AND {_BEFORE}"
@@ -221,7 +221,7 @@ def events_of_issue(
     *,
     cursor: str = "",
     limit: int = EVENT_PAGE,
-    environment: str | None = None,
+    environments: Sequence[str] = (),
     hashes: Sequence[str] | None = None,
 ) -> tuple[list[EventRow], str | None]:
     """Events of an issue, the latest first, and the cursor of the next page. Raises Invalid."""
@@ -230,9 +230,9 @@ def events_of_issue(
         return [], None
     params: dict[str, Any] = {"project_id": issue.project_id, "hashes": list(hashes)}
     statement = PAGE_OF_ISSUE
-    if environment is not None:
+    if environments:
         statement = PAGE_OF_ISSUE_IN
-        params["environment"] = environment
+        params["environments"] = list(environments)
     return _page(tracer, statement, reach.hides(issue.project_id), params, cursor, limit)
 
 
@@ -243,14 +243,14 @@ def events_of_project(
     *,
     cursor: str = "",
     limit: int = EVENT_PAGE,
-    environment: str | None = None,
+    environments: Sequence[str] = (),
 ) -> tuple[list[EventRow], str | None]:
     """Events of a project, the latest first, and the cursor of the next page. Raises Invalid."""
     params: dict[str, Any] = {"project_id": project_id}
     statement = PAGE_OF_PROJECT
-    if environment is not None:
+    if environments:
         statement = PAGE_OF_PROJECT_IN
-        params["environment"] = environment
+        params["environments"] = list(environments)
     return _page(tracer, statement, reach.hides(project_id), params, cursor, limit)
 
 

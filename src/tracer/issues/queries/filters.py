@@ -1,44 +1,38 @@
 """What an issue list is narrowed by: search terms and form fields become SQL clauses.
 
-A clause speaks of `i` (issues) or of `{t}`, the table whose columns are listed: `i`, or `e`
-(issue_environments) when one environment was chosen.
+The clauses of single terms are those of `clauses`; here is how they hold together.
 """
 
 # ruff: noqa: S608 - only this package's own constants and numbers are put into SQL
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from tracer.errors import Invalid
-from tracer.issues.model import DAY_MS, IGNORED, STATUSES
-from tracer.issues.queries.rows import split_short_id
-from tracer.protocol.categories import LEVELS
-from tracer.search import Query, Term, sql, tag_name, wildcards
+from tracer.issues.model import STATUSES
+from tracer.issues.queries.clauses import (
+    Clause,
+    Clauses,
+    add_status,
+    add_term,
+    add_text,
+    exists_related,
+    literal,
+    match,
+    number_in,
+)
+from tracer.search import Query, Term, wildcards
 
 ALL_STATUSES = tuple(STATUSES.values())
 EVERYTHING = Query((), ())
-#: `is:new`: first seen this short a time ago.
-NEW_MS = DAY_MS
-_TRIGRAM = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A condition on `i`, and, if it can lead to its issues by itself, the SELECT of their ids."""
-
-    sql: str
-    params: dict[str, Any] = field(default_factory=dict)
-    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """A chosen subset of issues. `project_ids` None means all in reach; times are unix ms.
 
-    `environment` also decides whose counts and times are shown and sorted by.
+    `environment` also decides whose counts and times are shown and sorted by. `environments` are
+    several: an issue was seen in one of them.
     """
 
     query: Query = EVERYTHING
@@ -46,37 +40,11 @@ class Filters:
     statuses: tuple[int, ...] = ALL_STATUSES
     levels: tuple[int, ...] = ()
     environment: str | None = None
+    environments: tuple[str, ...] = ()
     release: str | None = None
     assigned: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
-
-
-class Clauses:
-    """Collects clauses, giving every parameter a name of its own."""
-
-    def __init__(self, user_id: int | None, now_ms: int) -> None:
-        self.items: list[Clause] = []
-        self.user_id = user_id
-        self.now_ms = now_ms
-        self.reads_content = False
-        self._count = 0
-
-    def name(self) -> str:
-        self._count += 1
-        return f"c{self._count}"
-
-    def add(
-        self, condition: str, params: dict[str, Any] | None = None, source: str | None = None
-    ) -> None:
-        self.items.append(Clause(condition, params or {}, source))
-
-    def exists(self, source: str, probe: str, params: dict[str, Any], *, negated: bool) -> None:
-        """`source` selects ids of issues, `probe` asks of `i` whether it is one of them."""
-        if negated:
-            self.add(f"NOT {probe}", params)
-        else:
-            self.add(probe, params, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +71,25 @@ def narrow(filters: Filters, *, user_id: int | None, now_ms: int) -> Narrowed:
     slugs: list[tuple[tuple[str, ...], bool]] = []
     for term in filters.query.terms:
         if term.key == "is":
-            statuses = _is(build, term, statuses)
+            statuses = add_status(build, term, statuses)
         elif term.key == "project":
             slugs.append((term.values, term.negated))
         elif term.key == "environment" and _is_plain(term) and environment is None:
             environment = wildcards.plain(term.values[0])
         else:
-            build.reads_content |= term.key not in _OF_THE_ISSUE
-            _KEYS.get(term.key, _tag)(build, term)
+            add_term(build, term)
     for text in filters.query.text:
-        build.reads_content = True
-        _text(build, text)
+        add_text(build, text)
+    for group in filters.query.any_of:
+        _any_of(build, group)
+    if filters.environments:
+        _environments(build, filters)
     if filters.levels:
-        _number_in(build, "i.level", filters.levels)
+        number_in(build, "i.level", filters.levels)
     if filters.release:
-        build.reads_content = True
-        _release(build, Term("release", "=", (_literal(filters.release),), False))
+        add_term(build, Term("release", "=", (literal(filters.release),), False))
     if filters.assigned:
-        _assigned(build, Term("assigned", "=", (filters.assigned,), False))
+        add_term(build, Term("assigned", "=", (filters.assigned,), False))
     return Narrowed(
         tuple(status for status in ALL_STATUSES if status in statuses),
         environment,
@@ -132,234 +101,62 @@ def narrow(filters: Filters, *, user_id: int | None, now_ms: int) -> Narrowed:
     )
 
 
+def _any_of(build: Clauses, group: tuple[Query, ...]) -> None:
+    """One of the alternatives holds. They lead to their issues if each of them does."""
+    found = []
+    for query in group:
+        one = build.branch()
+        for term in query.terms:
+            _alternative(one, term)
+        for text in query.text:
+            add_text(one, text)
+        for inner in query.any_of:
+            _any_of(one, inner)
+        build.reads_content |= one.reads_content
+        found.append(one.items)
+    tests = [" AND ".join(clause.sql for clause in items) or "TRUE" for items in found]
+    params = {name: value for items in found for c in items for name, value in c.params.items()}
+    sources = [next((c.source for c in items if c.source), None) for items in found]
+    source = None
+    if all(sources):
+        source = " UNION ALL ".join(f"SELECT id FROM ({one})" for one in sources)
+    build.add(f"({' OR '.join(f'({test})' for test in tests)})", params, source)
+
+
+def _alternative(build: Clauses, term: Term) -> None:
+    """A term that holds for some of the issues only: it cannot choose what a walk is over."""
+    if term.key == "is":
+        everything = set(ALL_STATUSES)
+        statuses = add_status(build, term, everything)
+        if statuses is not everything:
+            number_in(build, "i.status", tuple(sorted(statuses)))
+    elif term.key == "project":
+        condition, params = match(build, "sp.slug", term)
+        negation = "NOT " if term.negated else ""
+        build.add(
+            f"i.project_id {negation}IN (SELECT sp.id FROM projects sp WHERE {condition})", params
+        )
+    else:
+        add_term(build, term)
+
+
+def _environments(build: Clauses, filters: Filters) -> None:
+    """Seen in one of several environments, there in the chosen time."""
+    build.reads_content = True
+    condition, params = match(
+        build,
+        "x.environment",
+        Term("environment", "=", tuple(map(literal, filters.environments)), False),
+    )
+    for op, moment in ((">=", filters.since_ms), ("<=", filters.until_ms)):
+        if moment is not None:
+            name = build.name()
+            condition += f" AND x.last_seen_at {op} :{name}"
+            params[name] = moment
+    exists_related(build, "issue_environments", condition, params, negated=False)
+
+
 def _is_plain(term: Term) -> bool:
     return (
         not term.negated and len(term.values) == 1 and wildcards.plain(term.values[0]) is not None
     )
-
-
-def _literal(text: str) -> str:
-    """A value of a form field as a pattern that means just itself."""
-    return text.replace("\\", "\\\\").replace("*", "\\*")
-
-
-def _is(build: Clauses, term: Term, statuses: set[int]) -> set[int]:
-    wanted: set[int] = set()
-    for name in term.values:
-        if name in STATUSES or name == "archived":
-            wanted.add(STATUSES.get(name, IGNORED))
-        elif name in _IS and len(term.values) == 1:
-            build.add(_not(f"({_IS[name]})", term), {"new_since": build.now_ms - NEW_MS})
-            return statuses
-        else:
-            raise Invalid(
-                f"is:{name} stands alone or is not known. Statuses: {', '.join(STATUSES)}."
-            )
-    return statuses - wanted if term.negated else statuses & wanted
-
-
-_IS = {
-    "assigned": "i.assignee_id IS NOT NULL",
-    "unassigned": "i.assignee_id IS NULL",
-    "regressed": "i.status = 0 AND i.regressed_at IS NOT NULL",
-    "handled": "i.is_handled = 1",
-    "unhandled": "i.is_handled = 0",
-    "new": "{t}.first_seen_at >= :new_since",
-}
-
-
-def _level(build: Clauses, term: Term) -> None:
-    _number_in(build, "i.level", tuple(LEVELS[name] for name in term.values), negated=term.negated)
-
-
-def _number_in(
-    build: Clauses, column: str, numbers: tuple[int, ...], *, negated: bool = False
-) -> None:
-    listed = ", ".join(f"{number:d}" for number in numbers)
-    build.add(f"{column} {'NOT ' if negated else ''}IN ({listed})")
-
-
-def _number(column: str) -> Callable[[Clauses, Term], None]:
-    def clause(build: Clauses, term: Term) -> None:
-        condition, params = sql.number(column, term, build.name())
-        # SQLite's integers have 64 bits; nothing was seen that often.
-        build.add(condition, {name: min(int(value), 2**62) for name, value in params.items()})
-
-    return clause
-
-
-def _moment(column: str) -> Callable[[Clauses, Term], None]:
-    return lambda build, term: build.add(*sql.moment(column, term, build.name(), build.now_ms))
-
-
-def _column(column: str) -> Callable[[Clauses, Term], None]:
-    return lambda build, term: build.add(*sql.text(column, term, build.name()))
-
-
-def _assigned(build: Clauses, term: Term) -> None:
-    conditions: list[str] = []
-    params: dict[str, Any] = {}
-    for value in term.values:
-        name = build.name()
-        if value == "none":
-            conditions.append("{a} IS NULL")
-        elif value == "me":
-            # A token without a user is nobody: nothing is assigned to 0.
-            params[name] = build.user_id or 0
-            conditions.append(f"{{a}} = :{name}")
-        else:
-            params[name] = value
-            conditions.append(f"{{a}} = (SELECT id FROM users WHERE email = :{name})")
-    condition = f"({' OR '.join(conditions)})"
-    # `+` keeps a walk on the list's own index. NOT alone would drop those assigned to nobody.
-    probe = condition.replace("{a}", "+i.assignee_id")
-    source = None
-    if not term.negated and "{a} IS NULL" not in conditions:
-        source = (
-            f"SELECT i.id AS id FROM issues i WHERE {condition.replace('{a}', 'i.assignee_id')}"
-        )
-    build.add(_not(probe, term), params, source)
-
-
-def _environment(build: Clauses, term: Term) -> None:
-    _related(build, term, "issue_environments", "environment")
-
-
-def _release(build: Clauses, term: Term) -> None:
-    _related(build, term, "issue_releases", "release")
-
-
-def _related(build: Clauses, term: Term, table: str, column: str) -> None:
-    condition, params = _match(build, f"x.{column}", term)
-    build.exists(
-        f"SELECT x.issue_id AS id FROM {table} x WHERE {condition}",
-        f"EXISTS (SELECT 1 FROM {table} x WHERE x.issue_id = i.id AND {condition})",
-        params,
-        negated=term.negated,
-    )
-
-
-def _tag(build: Clauses, term: Term) -> None:
-    condition, params = _match(build, "x.value", term)
-    _tagged(build, tag_name(term.key) or term.key, condition, params, negated=term.negated)
-
-
-def _has(build: Clauses, term: Term) -> None:
-    for value in term.values:
-        key = wildcards.plain(value) or value
-        _tagged(build, tag_name(key) or key, "1", {}, negated=term.negated)
-
-
-def _user(build: Clauses, term: Term) -> None:
-    kind = term.key.partition(".")[2]
-    _tag(build, Term("user", "=", tuple(f"{kind}:{value}" for value in term.values), term.negated))
-
-
-def _tagged(
-    build: Clauses, key: str, condition: str, params: dict[str, Any], *, negated: bool
-) -> None:
-    name = build.name()
-    build.exists(
-        f"SELECT x.issue_id AS id FROM issue_tags x WHERE x.key = :{name} AND {condition}",
-        f"EXISTS (SELECT 1 FROM issue_tags x WHERE x.issue_id = i.id AND x.key = :{name}"
-        f" AND {condition})",
-        {**params, name: key},
-        negated=negated,
-    )
-
-
-def _name(build: Clauses, term: Term) -> None:
-    conditions: list[str] = []
-    params: dict[str, Any] = {}
-    for value in term.values:
-        parts = split_short_id(value)
-        if parts is None and not (value.isascii() and value.isdigit() and len(value) < 19):
-            raise Invalid(f"{value} is not an issue. Use a short id such as SHOP-12, or a number.")
-        name, other = build.name(), build.name()
-        if parts is None:
-            conditions.append(f"i.id = :{name}")
-            params[name] = int(value)
-        else:
-            conditions.append(f"i.id IN ({_BY_SHORT_ID.format(name, other)})")
-            params |= {name: parts[0], other: parts[1]}
-    condition = f"({' OR '.join(conditions)})"
-    source = f"SELECT i.id AS id FROM issues i WHERE {condition}"
-    build.add(_not(condition, term), params, None if term.negated else source)
-
-
-_BY_SHORT_ID = """
-    SELECT s.id
-    FROM projects sp
-    JOIN issues s ON s.project_id = sp.id AND s.short_id = :{1}
-    WHERE sp.slug = :{0} COLLATE NOCASE"""
-
-
-def _message(build: Clauses, term: Term) -> None:
-    build.add(*sql.text(_TEXT, term, build.name(), contains=True))
-
-
-#: What free text is looked for in; the same words stand in `issue_text`.
-_TEXT = "(i.title || char(10) || i.culprit || char(10) || i.type || char(10) || i.value)"
-
-
-def _text(build: Clauses, text: str) -> None:
-    """Text that title, type, value or culprit contain, in any case; or a short id."""
-    text = text.replace("\x00", "")
-    if not text:
-        return
-    name = build.name()
-    like = f"{_TEXT} LIKE :{name} ESCAPE '\\'"
-    params: dict[str, Any] = {name: f"%{wildcards.like(_literal(text))}%"}
-    short_id = split_short_id(text)
-    if short_id is not None:
-        slug, number = build.name(), build.name()
-        by_name = _BY_SHORT_ID.format(slug, number)
-        params |= {slug: short_id[0], number: short_id[1]}
-        like = f"({like} OR i.id IN ({by_name}))"
-    if len(text) < _TRIGRAM:
-        build.add(like, params)
-        return
-    match = build.name()
-    params[match] = '"' + text.replace('"', '""') + '"'
-    source = f"SELECT rowid AS id FROM issue_text WHERE issue_text MATCH :{match}"
-    if short_id is not None:
-        source = f"SELECT id FROM ({source}) UNION {by_name}"
-    build.add(like, params, source)
-
-
-def _match(build: Clauses, column: str, term: Term) -> tuple[str, dict[str, Any]]:
-    """A condition that a column is one of a term's values; an index can be used for plain ones."""
-    return sql.text(column, Term(term.key, term.op, term.values, negated=False), build.name())
-
-
-def _not(condition: str, term: Term) -> str:
-    return f"NOT coalesce({condition}, FALSE)" if term.negated else condition
-
-
-#: What is known of an issue without any of its events.
-_OF_THE_ISSUE = frozenset(
-    ("level", "platform", "assigned", "issue", "timesSeen", "users", "firstSeen", "lastSeen")
-)
-_KEYS: dict[str, Callable[[Clauses, Term], None]] = {
-    "level": _level,
-    "environment": _environment,
-    "release": _release,
-    "assigned": _assigned,
-    "has": _has,
-    "user.id": _user,
-    "user.email": _user,
-    "user.username": _user,
-    "user.ip": _user,
-    "issue": _name,
-    "message": _message,
-    "title": _column("i.title"),
-    "culprit": _column("i.culprit"),
-    "platform": _column("i.platform"),
-    "error.type": _column("i.type"),
-    "error.value": _column("i.value"),
-    "firstRelease": _column("i.first_release"),
-    "timesSeen": _number("{t}.event_count"),
-    "users": _number("{t}.user_count"),
-    "firstSeen": _moment("{t}.first_seen_at"),
-    "lastSeen": _moment("{t}.last_seen_at"),
-}

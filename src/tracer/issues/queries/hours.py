@@ -5,31 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tracer.issues.model import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from tracer.storage.meta import Reader
 
 
+_CHOSEN = "AND h.environment IN (SELECT value FROM json_each(:environments))"
+
+
 def sparklines_24h(
-    reader: Reader, issue_ids: Sequence[int], *, now_ms: int, environment: str | None = None
+    reader: Reader, issue_ids: Sequence[int], *, now_ms: int, environments: Sequence[str] = ()
 ) -> dict[int, list[int]]:
     """Events an hour for each issue, 24 numbers, the hour of `now_ms` last."""
-    return _buckets(reader, issue_ids, now_ms, environment, HOUR_MS, 24)
+    return _buckets(reader, issue_ids, now_ms, environments, HOUR_MS, 24)
 
 
 def sparklines_14d(
-    reader: Reader, issue_ids: Sequence[int], *, now_ms: int, environment: str | None = None
+    reader: Reader, issue_ids: Sequence[int], *, now_ms: int, environments: Sequence[str] = ()
 ) -> dict[int, list[int]]:
     """Events a day for each issue, 14 numbers; a day is 24 hours, the last ends with this hour."""
-    return _buckets(reader, issue_ids, now_ms, environment, DAY_MS, 14)
+    return _buckets(reader, issue_ids, now_ms, environments, DAY_MS, 14)
 
 
 def _buckets(
     reader: Reader,
     issue_ids: Sequence[int],
     now_ms: int,
-    environment: str | None,
+    environments: Sequence[str],
     width_ms: int,
     count: int,
 ) -> dict[int, list[int]]:
@@ -43,14 +48,14 @@ def _buckets(
         CROSS JOIN issue_hours h ON h.issue_id = j.value
         WHERE h.hour_at >= :start
             AND h.hour_at < :end
-            {"AND h.environment = :environment" if environment is not None else ""}
+            {_CHOSEN if environments else ""}
         GROUP BY 1, 2
         """,  # noqa: S608
         ids=str(list(issue_ids)),
         start=start,
         end=end,
         width=width_ms,
-        environment=environment,
+        environments=msgspec.json.encode(list(environments)).decode(),
     )
     for issue_id, bucket, events in rows:
         found[issue_id][bucket] = events

@@ -16,7 +16,8 @@ from tracer import clock
 from tracer.errors import Invalid
 from tracer.issues.model import Issue
 from tracer.issues.queries import hidden
-from tracer.issues.queries.filters import Clause, Filters, Narrowed, narrow
+from tracer.issues.queries.clauses import Clause
+from tracer.issues.queries.filters import Filters, Narrowed, narrow
 from tracer.issues.queries.rows import JOINS, columns
 from tracer.search import wildcards
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tracer.issues.model import Issue
 from tracer.issues.queries.hidden import seen
@@ -86,6 +90,51 @@ def issues_by_id(reader: Reader, reach: Reach, ids: tuple[int, ...]) -> list[Iss
     )
     there = seen(reader, reach, found).there
     return [one for one in found if one.id in there]
+
+
+def counted_in(reader: Reader, issues: Sequence[Issue], environments: Sequence[str]) -> list[Issue]:
+    """The issues with counts and times of these environments together."""
+    chosen = {
+        "ids": str([issue.id for issue in issues]),
+        "names": msgspec.json.encode(list(environments)).decode(),
+    }
+    seen_in = {
+        row[0]: row[1:]
+        for row in reader.rows(
+            """
+            SELECT e.issue_id, min(e.first_seen_at), max(e.last_seen_at), sum(e.event_count)
+            FROM json_each(:ids) j
+            CROSS JOIN json_each(:names) n
+            CROSS JOIN issue_environments e ON e.issue_id = j.value AND e.environment = n.value
+            GROUP BY e.issue_id
+            """,
+            **chosen,
+        )
+    }
+    users = dict(
+        reader.rows(
+            """
+            SELECT u.issue_id, count(DISTINCT u.user_key)
+            FROM json_each(:ids) j
+            CROSS JOIN issue_users u ON u.issue_id = j.value
+            WHERE u.environment IN (SELECT value FROM json_each(:names))
+            GROUP BY u.issue_id
+            """,
+            **chosen,
+        )
+    )
+    return [
+        replace(
+            issue,
+            first_seen_at=seen_in[issue.id][0],
+            last_seen_at=seen_in[issue.id][1],
+            event_count=seen_in[issue.id][2],
+            user_count=users.get(issue.id, 0),
+        )
+        if issue.id in seen_in
+        else issue
+        for issue in issues
+    ]
 
 
 def split_short_id(text: str) -> tuple[str, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from typing import Any
 
@@ -162,19 +163,24 @@ def delete(req: Req, project: Project) -> Response:
 
 
 def _page(req: Req) -> Response:
-    after = decode_cursor(req.query.get("cursor"), str) or ""
+    slug, is_back = decode_cursor(req.query.get("cursor"), tuple[str, bool]) or ("", False)
     text = req.query.text("query", max=200).lower()
     found = [
         project
         for project in queries.projects(req.meta.read(), req.reach)
-        if project.slug > after and (text in project.slug or text in project.name.lower())
+        if text in project.slug or text in project.name.lower()
     ]
-    shown = found[:PAGE]
-    following = encode_cursor(shown[-1].slug) if len(found) > PAGE else None
+    place = bisect_right(found, slug, key=lambda project: project.slug)
+    if is_back:
+        place = max(0, bisect_left(found, slug, key=lambda project: project.slug) - PAGE)
+    shown = found[place : place + PAGE]
+    previous = encode_cursor((shown[0].slug if shown else slug, True)) if place else None
+    has_more = place + PAGE < len(found)
+    following = encode_cursor((shown[-1].slug, False)) if has_more else None
     access = scopes(req)
     return json(
         [project_summary(project, req.actor.organization_slug, access) for project in shown],
-        headers=link_header(req, previous=None, next=following),
+        headers=link_header(req, previous=previous, next=following),
     )
 
 

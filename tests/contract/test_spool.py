@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,15 @@ def test_wait_ends_when_a_frame_arrives(spool: Spool) -> None:
     assert time.monotonic() - began < 2
     assert spool.wait(0, 0) is True
     assert spool.wait(1, 0.01) is False
+
+
+def test_a_nudge_ends_the_wait(spool: Spool) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waited = pool.submit(spool.wait, 10**6, 60.0)
+        while not waited.done():
+            spool.nudge()
+            time.sleep(0.01)
+        assert waited.result() is False
 
 
 def test_forgotten_frames_go_and_their_ids_never_return(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ class Digest:
         self._quotas = quotas
         self._spikes = spikes
         self._stopping = threading.Event()
+        #: Set while somebody waits for the digest of what is there: then no batch gathers.
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="digest", daemon=True)
         self._flushed_at = time.monotonic()
         self.position: int = stores.meta.read().value("SELECT frame FROM digest_position")
@@ -96,6 +98,8 @@ class Digest:
     def stop(self, timeout_s: float) -> bool:
         """Finish the batch under way and end. False when it did not end in time."""
         self._stopping.set()
+        self._hurry.set()
+        self._stores.spool.nudge()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         self._lane.close()
@@ -104,8 +108,11 @@ class Digest:
     def settle(self, timeout_s: float) -> bool:
         """Wait until everything accepted so far is digested."""
         target, deadline = self._stores.spool.last_id, time.monotonic() + timeout_s
+        self._hurry.set()
         while self.position < target and time.monotonic() < deadline:
-            time.sleep(0.005)
+            time.sleep(0.002)
+        if not self._stopping.is_set():
+            self._hurry.clear()
         return self.position >= target
 
     def _run(self) -> None:
@@ -134,7 +141,7 @@ class Digest:
                 continue
             if not under_way and not _is_full(frames):
                 every_s = _BATCH_EVERY_S if len(frames) < _BUSY_FRAMES else _BUSY_BATCH_EVERY_S
-                self._stopping.wait(max(0.0, began + every_s - time.monotonic()))
+                self._hurry.wait(max(0.0, began + every_s - time.monotonic()))
         self.flush()
 
     def _read_ahead(self, under_way: deque[tuple[Sequence[Frame], Job]], read: int) -> int:

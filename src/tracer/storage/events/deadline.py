@@ -17,7 +17,7 @@ class Watch:
         self._lock = threading.Lock()
         self._running: dict[object, tuple[float, Callable[[], None]]] = {}
         self._busy = threading.Event()
-        self._closed = False
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="events-deadline", daemon=True)
         self._thread.start()
 
@@ -35,12 +35,12 @@ class Watch:
                 self._running.pop(token, None)
 
     def close(self) -> None:
-        self._closed = True
+        self._closed.set()
         self._busy.set()
         self._thread.join()
 
     def _loop(self) -> None:
-        while not self._closed:
+        while not self._closed.is_set():
             self._busy.wait()
             with self._lock:
                 if not self._running:
@@ -50,4 +50,4 @@ class Watch:
                 # Under the lock: afterwards the connection may be at its next query.
                 for token in late:
                     self._running.pop(token)[1]()
-            time.sleep(TICK_S)
+            self._closed.wait(TICK_S)

@@ -95,8 +95,13 @@ class Spool:
         return frames
 
     def wait(self, position: int, timeout_s: float) -> bool:
-        """Block until a frame later than `position` is on disk; False when the time is over."""
+        """Block until a frame later than `position` is on disk; False when the time is over or
+        somebody nudged."""
         return self._writer.wait(position, timeout_s)
+
+    def nudge(self) -> None:
+        """End every `wait` now: there is something else to look at."""
+        self._writer.nudge()
 
     def forget(self, through: int) -> None:
         """Digest is done with all frames up to this id. They are deleted soon, not now."""

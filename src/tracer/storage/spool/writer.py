@@ -74,6 +74,7 @@ class Writer:
         self._queue: SimpleQueue[Append | _Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._arrival = threading.Condition()
+        self._nudges = 0
         self._closed = False
         self._disk_is_low = False
         self._disk_check_at = 0.0
@@ -146,9 +147,19 @@ class Writer:
                 self._queue.put(None)
 
     def wait(self, position: int, timeout_s: float) -> bool:
-        """True once a frame later than `position` is on disk, False after `timeout_s`."""
+        """True once a frame after `position` is on disk; False after `timeout_s`, or nudged."""
         with self._arrival:
-            return self._arrival.wait_for(lambda: self.last_id > position, timeout_s)
+            nudges = self._nudges
+            self._arrival.wait_for(
+                lambda: self.last_id > position or self._nudges != nudges, timeout_s
+            )
+            return self.last_id > position
+
+    def nudge(self) -> None:
+        """End the waiting of all who wait now."""
+        with self._arrival:
+            self._nudges += 1
+            self._arrival.notify_all()
 
     def close(self) -> None:
         """Write what is pending, stop both threads, close the connection."""

@@ -1,4 +1,5 @@
-"""An item handler that ends the process preparing it, as a fault in native code would."""
+"""An item handler that ends the process preparing it, as a fault in native code would, or never
+returns."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ def prepare(item: Item, arrival: Arrival) -> bytes:
     payload = bytes(item.payload)
     if payload == b"fatal":
         os._exit(1)
+    while payload == b"endless":
+        pass
     return payload
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer import accounts, channels, ingest, issues, projects
-from tracer.features import audit, feedback
+from tracer.features import audit, dead_letters, feedback
 from tracer.kit.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
@@ -14,4 +14,5 @@ FEATURES: tuple[Feature, ...] = (
     issues.FEATURE,
     feedback.FEATURE,
     audit.FEATURE,
+    dead_letters.FEATURE,
 )

@@ -104,18 +104,29 @@ class Settings:
             "Processes that help to digest while much comes in; 0 never starts one.", "number"
         ),
     )
+    digest_frame_s: int = field(
+        default=5,
+        metadata=_about("Seconds that digest gives one request before it is set aside.", "count"),
+    )
+    dead_letters_max_bytes: int = field(
+        default=512 * MIB,
+        metadata=_about("Most bytes of dead letters; beyond that the oldest go.", "size"),
+    )
+    dead_letters_days: int = field(
+        default=30, metadata=_about("Days that a dead letter is kept; 0 for ever.", "days")
+    )
     web_threads: int = field(
         default=6, metadata=_about("Threads that answer pages and API requests.", "count")
     )
     signing_key_days: int = field(
         default=90,
         metadata=_about(
-            "Days after which a new key signs access tokens; 0 never does so by itself.", "number"
+            "Days after which a new key signs access tokens; 0 never does so by itself.", "days"
         ),
     )
     signing_key_overlap_days: int = field(
         default=370,
-        metadata=_about("Days that a key so replaced goes on verifying tokens.", "number"),
+        metadata=_about("Days that a key so replaced goes on verifying tokens.", "days"),
     )
     log_level: str = field(
         default="info",
@@ -306,6 +317,7 @@ _READERS: dict[str, Any] = {
     "path": lambda value: Path(value).expanduser(),
     "number": _between(0, 64),
     "count": _between(1, 64),
+    "days": _between(0, 36_500),
     "port": _between(1, 65_535),
     "size": _size,
     "memory": _memory,

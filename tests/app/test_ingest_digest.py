@@ -101,7 +101,7 @@ def test_the_same_id_in_two_projects_is_two_events(tracer):
 def test_a_frame_that_cannot_be_opened_is_a_dead_letter_and_holds_nothing_back(tracer):
     spool(tracer, b"\x00 this was never an envelope")
     tracer.send(message="after it")
-    letters = tracer.tracer.spool.dead_letters(limit=10)
+    letters = tracer.tracer.spool.letters.read.page(limit=10)
     assert [letter.reason for letter in letters] == ["Invalid"]
     found = outcomes(tracer)
     assert found[tracer.project.id, "unknown", "dead_letter", "Invalid"] == 1
@@ -119,7 +119,7 @@ def test_frames_of_a_deleted_project_end_as_invalid(tracer):
     tracer.tracer.spool.append_sync(NewFrame(doomed.id, "k", clock.now_s(), raw, body))
     tracer.digest()
     assert outcomes(tracer)[doomed.id, "error", "invalid", "project_deleted"] == 1
-    assert tracer.tracer.spool.dead_letter_count() == 0
+    assert tracer.tracer.spool.letters.read.count() == 0
 
 
 def test_floods_are_digested_by_workers_with_the_same_result(tmp_path):

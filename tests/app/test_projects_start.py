@@ -90,7 +90,7 @@ def test_sample_event_of_every_platform_is_digested(tracer: Running) -> None:
         path = f"/projects/{tracer.project.slug}/sample"
         assert tracer.post(path, {"platform": platform_id}).status_code == 303
     tracer.digest()
-    assert tracer.tracer.spool.dead_letter_count() == 0
+    assert tracer.tracer.spool.letters.read.count() == 0
     reader = tracer.meta.read()
     assert reader.value("SELECT sum(event_count) FROM issues") == len(PLATFORMS)
     stored = {row[0] for row in reader.rows("SELECT platform FROM issues")}

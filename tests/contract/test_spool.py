@@ -284,48 +284,6 @@ def test_the_log_and_the_file_stay_small_under_load(tmp_path: Path) -> None:
     assert (tmp_path / "spool.db").stat().st_size < 48 * MIB
 
 
-def test_dead_letters_are_kept_listed_and_discarded(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path)
-    for number in range(5):
-        spool.append_sync(frame(b"x" * number))
-    for each in spool.after(0, 5, 1 << 20):
-        spool.bury(each, reason="invalid", detail="no JSON", tries=1)
-    spool.bury(spool.after(2, 1, 1 << 20)[0], reason="disk", detail="again", tries=8)
-    spool.forget(5)
-    spool.close()
-
-    spool = open_spool(tmp_path)
-    assert (spool.dead_letter_count(), spool.dead_letter_bytes()) == (5, 10)
-    page = spool.dead_letters(2)
-    assert [letter.id for letter in page] == [5, 4]
-    assert [letter.id for letter in spool.dead_letters(9, before=4)] == [3, 2, 1]
-    letter = spool.dead_letter(3)
-    assert letter is not None
-    assert (letter.reason, letter.detail, letter.tries) == ("disk", "again", 8)
-    assert (letter.project_id, letter.key, letter.size_bytes) == (1, frame().key, 2)
-
-    assert spool.discard(3) is True
-    assert spool.discard(3) is False
-    assert spool.dead_letter(3) is None
-    assert spool.buried_frame(3) is None
-    spool.close()
-
-
-def test_an_exhumed_dead_letter_is_a_new_frame(spool: Spool) -> None:
-    spool.append_sync(frame(b"one"))
-    spool.bury(spool.after(0, 1, 99)[0], reason="bug", detail="", tries=1)
-    spool.forget(1)
-    wait_until(lambda: spool.depth == 0)
-
-    assert spool.exhume(1) == 2
-    assert spool.exhume(1) is None
-
-    assert bodies(spool) == [b"one"]
-    assert (spool.depth, spool.last_id, spool.dead_letter_count()) == (1, 2, 0)
-    assert spool.waiting_bytes == len(frame().head) + 3
-    assert spool.append_sync(frame()) == 3
-
-
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.45])
 def test_every_acknowledged_frame_survives_a_killed_process(tmp_path: Path, after_s: float) -> None:
     code = (

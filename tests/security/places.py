@@ -45,6 +45,7 @@ PLACES: dict[str, Place] = {
     "comment_id": Place(kept("comment_id"), "project"),
     "attachment_id": Place(kept("attachment_id"), "project"),
     "feedback_id": Place(kept("feedback_id"), "project"),
+    "letter_id": Place(kept("letter_id"), "project"),
     "key_id": Place(kept("key_id"), "project"),
     "key": Place(lambda t: "level", "nothing", "no-such-tag"),
     "platform_id": Place(lambda t: "python-django", "nothing", "no-such-platform"),

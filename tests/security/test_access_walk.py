@@ -28,7 +28,15 @@ TABLE = build(Settings()).table
 COMMENT = "/comments/{comment_id:int}/"
 TOKENS = ("/settings/tokens/", "/api/0/organizations/{organization_slug}/org-auth-tokens/")
 #: Routes without an object that concern the whole organization.
-EVERYWHERE = ("POST /teams/", "GET /projects/new", "POST /projects/new")
+EVERYWHERE = (
+    "POST /teams/",
+    "GET /projects/new",
+    "POST /projects/new",
+    "GET /settings/dead-letters/",
+    "POST /settings/dead-letters/replay",
+    "POST /settings/dead-letters/discard",
+    "POST /settings/dead-letters/export",
+)
 
 
 def name(route: Route) -> str:

@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, set[P], set[P]], ...] = (
     (r"/api/0/api-tokens/", {P.LOGGED_IN}, {P.LOGGED_IN}),
     (r"/api/docs", {P.LOGGED_IN}, set()),
     # The server.
-    (r"/settings/(mail|accounts)/", {P.SERVER_ADMIN}, {P.SERVER_ADMIN}),
+    (r"/settings/(mail|accounts|server)/", {P.SERVER_ADMIN}, {P.SERVER_ADMIN}),
     # Who may do what, and what was done.
     (r"/settings/(policies|addresses)/", {P.ORG_ADMIN}, {P.ORG_ADMIN}),
     (ORG + "(policies|addresses)/", {P.ORG_ADMIN}, {P.ORG_ADMIN}),
@@ -37,6 +37,8 @@ FLOORS: tuple[tuple[str, set[P], set[P]], ...] = (
     (ORG + "audit-logs/retention/", {P.ORG_WRITE}, {P.ORG_ADMIN}),
     (ORG + "audit-logs/", {P.ORG_WRITE}, set()),
     (r"/settings/tokens/", {P.ORG_WRITE}, {P.ORG_WRITE}),
+    (r"/settings/dead-letters/export", set(), {P.PROJECT_WRITE}),
+    (r"/settings/dead-letters/", {P.PROJECT_WRITE}, {P.PROJECT_ADMIN}),
     (ORG + "org-auth-tokens/", {P.ORG_WRITE}, {P.ORG_WRITE}),
     (r"/settings/delete", set(), {P.ORG_ADMIN}),
     (r"/settings/$", {P.ORG_READ}, {P.ORG_WRITE}),
@@ -87,6 +89,7 @@ DANGEROUS = (
     r"(POST|PUT|DELETE) " + ORG + r"(policies|addresses)/(?!dry-run)",
     r"POST /settings/(addresses|mail)/$",
     r"POST /settings/accounts/",
+    r"POST /settings/(server/)?dead-letters/(discard|export)$",
     r"POST /settings/audit/(export|retention)",
     r"PUT " + ORG + "audit-logs/retention/",
     r"GET " + ORG + "audit-logs/export/",

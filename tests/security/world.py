@@ -19,6 +19,7 @@ import apsw
 
 from harness import PASSWORD, Running, hashed, running
 from issue_samples import failure
+from letter_steps import bury
 from security.door import Answer, Door
 from tracer import clock
 from tracer.accounts.factors import flow
@@ -32,6 +33,7 @@ from tracer.kit.directory import Directory
 from tracer.kit.permissions import SCOPES
 from tracer.projects import actions as projects
 from tracer.projects.model import Project
+from tracer.storage.spool import Burial, Frame
 
 DAY_MS = 86_400_000
 
@@ -78,6 +80,7 @@ class World:
         self.tracer = app.tracer
         self.door = Door(app.app.site)
         self.tracer.worker.stop(2)
+        self._letters: dict[int, Frame] = {}
         self.acme = self._organization("acme", is_open=False)
         self.globex = self._organization("globex", is_open=True)
         self.depot = self._project(self.acme.organization_id, "depot")
@@ -112,6 +115,10 @@ class World:
         """Put the database back if it was changed, and forget what was kept in memory about it."""
         for throttle in (guesses, flow.throttle, reset.requests):
             throttle.__init__()  # type: ignore[misc]
+        letters = self.tracer.spool.letters
+        for letter_id, frame in self._letters.items():
+            if letters.read.find(letter_id) is None:
+                letters.bury(frame, Burial("Invalid", "as before"))
         meta = self.tracer.meta
         with meta._lock:
             if meta._writer.total_changes() == self._kept_at:
@@ -273,7 +280,16 @@ class World:
             "feedback_id": reader.value(
                 "SELECT id FROM feedback WHERE project_id = :id", id=project.id
             ),
+            "letter_id": self._letter(project),
         }
+
+    def _letter(self, project: Project) -> int:
+        """A dead letter that can be digested no better the next time."""
+        letter_id = bury(self.app, project=project)
+        frame = self.tracer.spool.letters.read.frame(letter_id)
+        assert frame is not None
+        self._letters[letter_id] = frame
+        return letter_id
 
     def _people_of(self, things: Things) -> dict[str, Any]:
         """What belongs to people: a member that things are done to, and what the owner has."""

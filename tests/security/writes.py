@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness import PASSWORD
+from letter_steps import bury
 from security.world import World
 from tracer import clock
 from tracer.accounts.actions import (
@@ -225,6 +226,16 @@ def to_switch(world: World) -> Ask:
     return Ask(form(), values={"organization_id": world.globex.organization_id})
 
 
+def to_letters(world: World) -> Ask:
+    """There is one, whatever was done to others before."""
+    bury(world.app, project=world.acme.project)
+    return Ask(form(reason="Invalid"))
+
+
+def to_letter(world: World) -> Ask:
+    return Ask(form(), values={"letter_id": bury(world.app, project=world.acme.project)})
+
+
 def stored_policy(world: World) -> Ask:
     now = clock.now_ms()
     policy_id = world.insert(
@@ -331,6 +342,18 @@ WRITES: dict[str, Body | Callable[[World], Ask]] = {
     f"PUT {_ORG}policies/{{policy_id:int}}/": with_policy({"json": POLICY_JSON}),
     f"DELETE {_ORG}policies/{{policy_id:int}}/": with_policy({}),
     f"POST {_ORG}policies/dry-run/": json(policy=POLICY_JSON),
+    # Dead letters
+    **{
+        f"POST /settings/{place}dead-letters/{rest}": make
+        for place in ("", "server/")
+        for rest, make in (
+            ("replay", to_letters),
+            ("discard", to_letters),
+            ("export", to_letters),
+            ("{letter_id:int}/replay", to_letter),
+            ("{letter_id:int}/discard", to_letter),
+        )
+    },
     # The server
     "POST /settings/mail/": to_mail,
     "POST /settings/mail/remove": mail_server,

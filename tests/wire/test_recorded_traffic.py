@@ -59,7 +59,7 @@ def test_every_item_of_a_recorded_envelope_has_an_outcome(id_, replayed):
 
 def test_nothing_is_refused_or_becomes_a_dead_letter(replayed):
     tracer, results = replayed
-    assert tracer.tracer.spool.dead_letter_count() == 0
+    assert tracer.tracer.spool.letters.read.count() == 0
     for id_, result in results.items():
         assert not [name for name in result["outcomes"] if "dead_letter" in name], id_
         assert not [name for name in result["outcomes"] if "refused" in name], id_

@@ -20,6 +20,7 @@ from tracer.ingest.intake import Intake
 from tracer.ingest.lanes import BusyLane, Lane, ProcessLane, ThreadLane
 from tracer.ingest.prepare import Workshop
 from tracer.ingest.quotas import Quotas
+from tracer.ingest.solo import Equipment, Solo
 from tracer.ingest.spikes import Spikes
 from tracer.kit import api_pages, live
 from tracer.kit.check import check
@@ -43,7 +44,6 @@ from tracer.storage.codec import Codec
 from tracer.storage.events import DuckEvents
 from tracer.storage.folder import Folder
 from tracer.storage.meta import Meta
-from tracer.storage.spool import Spool
 from tracer.storage.tables import EVENTS, PAYLOADS
 
 log = logging.getLogger("tracer.app")
@@ -117,11 +117,7 @@ class Application:
         stack.callback(meta.close)
         vault = local.open_vault(folder, settings, meta)
         self.founded = found(meta, self.url)
-        spool = Spool(
-            folder.spool,
-            max_bytes=settings.spool_max_bytes,
-            free_floor_bytes=settings.disk_floor_bytes,
-        )
+        spool = local.open_spool(folder, settings)
         stack.callback(spool.close)
         events = DuckEvents(
             folder.events,
@@ -166,6 +162,9 @@ class Application:
             kind: handler for feature in self.features for kind, handler in feature.items.items()
         }
         workshop = Workshop(handlers, intake.limits, settings.max_decoded_bytes, tracer.codec)
+        equipment = Equipment(handlers, settings.max_decoded_bytes, _dictionaries(tracer.meta))
+        tracer.solo = Solo(equipment, settings.digest_frame_s)
+        stack.callback(tracer.solo.close)
         quiet = ThreadLane(workshop, after_each(intake.pause_s))
         lane: Lane = quiet
         if settings.digest_processes:
@@ -183,7 +182,8 @@ class Application:
         stack.callback(digest.stop, DIGEST_STOP_S)
         tracer.worker.start(tracer)
         stack.callback(tracer.worker.stop, WORKER_STOP_S)
-        control = Control(self.folder.control, local.commands(tracer.meta, tracer.vault, self.url))
+        commands = local.commands(tracer.meta, tracer.vault, self.url, lambda: tracer.spool)
+        control = Control(self.folder.control, commands)
         control.start()
         stack.callback(control.stop)
 

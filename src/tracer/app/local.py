@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from tracer.app import (
     account_commands,
     factor_commands,
     founding,
+    letters,
     mail_commands,
     secret_commands,
     showcase,
@@ -26,9 +28,10 @@ from tracer.storage.meta import Meta
 from tracer.storage.vault import used_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tracer.settings import Settings
+    from tracer.storage.spool import Spool
     from tracer.storage.vault import Vault
 
 PATIENCE_S = 10.0
@@ -65,7 +68,21 @@ def open_vault(
     return ring.vault()
 
 
-def commands(meta: Meta, vault: Vault, url: str) -> Mapping[str, control.Command]:
+def open_spool(folder: Folder, settings: Settings) -> Spool:
+    """The spool with the bounds of these settings. The folder must be locked."""
+    from tracer.storage.spool import Bounds, Spool
+
+    return Spool(
+        folder.spool,
+        max_bytes=settings.spool_max_bytes,
+        free_floor_bytes=settings.disk_floor_bytes,
+        letters=Bounds(settings.dead_letters_max_bytes, settings.dead_letters_days),
+    )
+
+
+def commands(
+    meta: Meta, vault: Vault, url: str, spool: Callable[[], Spool]
+) -> Mapping[str, control.Command]:
     """What can be asked of a server through its control socket."""
     return {
         "setup": partial(founding.set_up, meta, url),
@@ -88,6 +105,7 @@ def commands(meta: Meta, vault: Vault, url: str) -> Mapping[str, control.Command
         **access_commands.commands(meta),
         **account_commands.commands(meta, url),
         **trail.commands(meta),
+        **letters.commands(meta, spool),
     }
 
 
@@ -106,13 +124,16 @@ def run(settings: Settings, command: str, **arguments: Any) -> Any:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
-    try:
+    with ExitStack() as stack:
+        stack.callback(folder.unlock)
         meta = Meta(folder.meta, audit_key=folder.audit_key())
-        try:
-            vault = open_vault(folder, settings, meta, with_missing=command in WITHOUT_KEY)
-            known = commands(meta, vault, url_of(settings))
-            return control.run(known[command], **arguments)
-        finally:
-            meta.close()
-    finally:
-        folder.unlock()
+        stack.callback(meta.close)
+        vault = open_vault(folder, settings, meta, with_missing=command in WITHOUT_KEY)
+
+        def spool() -> Spool:
+            opened = open_spool(folder, settings)
+            stack.callback(opened.close)
+            return opened
+
+        known = commands(meta, vault, url_of(settings), spool)
+        return control.run(known[command], **arguments)

@@ -52,7 +52,7 @@ def search(reader: Reader, org: str | None, project: str | None, **fields: str |
     organization_id = None if org is None else _organization(reader, org)
     found = parse_wanted(Query([(name, value) for name, value in fields.items() if value]))
     if project is not None:
-        found = replace(found, project_id=_project(reader, org, project))
+        found = replace(found, project_id=find_project(reader, org, project))
     return Search(organization_id, found)
 
 
@@ -118,7 +118,8 @@ def _organization(reader: Reader, slug: str) -> int:
     return found
 
 
-def _project(reader: Reader, org: str | None, project: str) -> int:
+def find_project(reader: Reader, org: str | None, project: str) -> int:
+    """A project's id by id or slug. NotFound; Invalid: `org` must say which."""
     if project.isascii() and project.isdigit() and len(project) < 19:
         return int(project)
     rows = reader.rows(

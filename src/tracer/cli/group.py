@@ -33,6 +33,7 @@ class Commands(click.Group):
         "token",
         "keys",
         "audit",
+        "dlq",
         "secrets",
         "mail",
         "settings",

@@ -17,7 +17,7 @@ from typing import Any
 
 from tracer import priority
 from tracer.errors import Unavailable
-from tracer.ingest import outcomes
+from tracer.ingest import letters, outcomes
 from tracer.ingest.items import Batch, Ended, ItemHandler
 from tracer.ingest.lanes import Job, Lane
 from tracer.ingest.prepare import PreparedFrame, PreparedItem
@@ -195,8 +195,7 @@ class Digest:
         stores = self._stores
         for frame, result in zip(frames, prepared, strict=True):
             if result.failure:
-                reason, detail = result.failure
-                stores.spool.bury(frame, reason=reason, detail=detail, tries=1)
+                letters.bury(stores.spool, frame, result, self._keys.project(frame.project_id))
         refused = self._refusals.take()
         try:
             with stores.meta.write(unaudited="digest") as tx:
@@ -204,6 +203,7 @@ class Digest:
                 self._store_items(batch, prepared)
                 outcomes.record(tx, batch.outcomes)
                 outcomes.record(tx, refused)
+                letters.take_back(tx, frames)
                 self._keys.flush_touches(tx)
                 self._quotas.flush(tx)
                 self._spikes.end(tx)
@@ -222,15 +222,16 @@ class Digest:
         """Hand the batch's items to their handlers, type by type, and count each one's fate."""
         waiting: dict[str, list[tuple[int, PreparedItem]]] = {}
         for frame in prepared:
+            if frame.failure:
+                for category, quantity in letters.counted(frame):
+                    key = (frame.project_id, category, outcomes.DEAD_LETTER, frame.failure[0])
+                    batch.count(*key, quantity)
+                continue
             for item in frame.items:
-                if frame.failure:
-                    _count(batch, frame.project_id, item, outcomes.DEAD_LETTER, frame.failure[0])
-                elif item.outcome:
+                if item.outcome:
                     _count(batch, frame.project_id, item, item.outcome, item.reason)
                 else:
                     waiting.setdefault(item.type, []).append((frame.project_id, item))
-            if frame.failure and not frame.items:
-                batch.count(frame.project_id, "unknown", outcomes.DEAD_LETTER, frame.failure[0])
         for type_, handler in self._handlers.items():
             if entries := waiting.pop(type_, None):
                 _store_type(batch, handler, entries)

@@ -53,6 +53,37 @@ def record(tx: Tx, counts: Mapping[Key, int]) -> None:
     )
 
 
+def take_back(tx: Tx, key: Key, quantity: int, *, since_ms: int) -> None:
+    """Subtract from the first hour since `since_ms` that counts as much under `key`. Nothing where
+    that hour is forgotten already."""
+    project_id, category, outcome, reason = key
+    place = {"project": project_id, "category": category, "outcome": outcome, "reason": reason}
+    hour_at = tx.value(
+        """
+        SELECT hour_at
+        FROM outcomes
+        WHERE project_id = :project AND category = :category AND outcome = :outcome
+            AND reason = :reason AND hour_at >= :since AND quantity >= :quantity
+        ORDER BY hour_at
+        LIMIT 1
+        """,
+        **place,
+        since=since_ms - since_ms % HOUR_MS,
+        quantity=quantity,
+    )
+    tx.execute(
+        """
+        UPDATE outcomes
+        SET quantity = quantity - :quantity
+        WHERE project_id = :project AND hour_at = :hour AND category = :category
+            AND outcome = :outcome AND reason = :reason
+        """,
+        **place,
+        hour=hour_at,
+        quantity=quantity,
+    )
+
+
 class Refusals:
     """Fates decided in the request itself, counted in memory because requests touch no database."""
 

@@ -172,15 +172,24 @@ def start_worker(
     handlers: Mapping[str, ItemHandler],
     max_decoded_bytes: int,
     dictionaries: Mapping[int, bytes],
+    *,
+    gives_way: bool = True,
 ) -> None:
     """Runs once in each worker process. A codec has native state, so each builds its own."""
     global _workshop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    priority.lower_process()
+    if gives_way:
+        priority.lower_process()
     threading.Thread(target=_end_with_server, daemon=True).start()
     _workshop = Workshop(handlers, Limits(), max_decoded_bytes, Codec(dictionaries))
     interpreter.tune()
     interpreter.settle()
+
+
+def workshop() -> Workshop:
+    """What a worker prepares with. In a worker process only."""
+    assert _workshop is not None
+    return _workshop
 
 
 def ready() -> bool:
@@ -200,5 +209,5 @@ def prepare_in_worker(
     frames: Sequence[Frame], rules: Mapping[int, ScrubRules]
 ) -> list[PreparedFrame]:
     """`prepare_frame` over a chunk, in a worker process."""
-    assert _workshop is not None
-    return [prepare_frame(frame, rules.get(frame.project_id), _workshop) for frame in frames]
+    found = workshop()
+    return [prepare_frame(frame, rules.get(frame.project_id), found) for frame in frames]

@@ -111,7 +111,8 @@ class Keys(Protocol):
 class Tracer:
     """The running application: settings and open stores. Only `app` makes one.
 
-    `intake`, `digest` and `quotas` belong to the ingest package, which stands above this one.
+    `intake`, `digest`, `quotas` and `solo` belong to the ingest package, which stands above this
+    one.
     """
 
     settings: Settings
@@ -132,6 +133,7 @@ class Tracer:
     intake: Any = None
     digest: Any = None
     quotas: Any = None
+    solo: Any = None
     closing: bool = False
 
 

@@ -124,7 +124,7 @@ class Guard:
             values = found.values
         else:
             # What may be known to exist; whether it may be used is asked of the object itself.
-            loaded = route.load(reader, req.reach, **found.values)
+            loaded = route.loaded(req.tracer, reader, req.reach, **found.values)
             if loaded is None:
                 raise NotFound("The requested resource does not exist")
             _check_object(req, route, loaded)
@@ -164,7 +164,8 @@ class Guard:
             return actor is not None
         again = replace(req, actor=actor, reach=actor.access.reach)
         try:
-            loaded = found.route.load(req.meta.read(), again.reach, **found.values)
+            reader = req.meta.read()
+            loaded = found.route.loaded(req.tracer, reader, again.reach, **found.values)
             if loaded is not None:
                 _check_object(again, found.route, loaded)
         except Problem:

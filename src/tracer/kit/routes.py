@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from tracer.kit.permissions import Permission
 
 if TYPE_CHECKING:
-    from tracer.kit.context import Req
+    from tracer.kit.context import Req, Tracer
+    from tracer.kit.reach import Reach
+    from tracer.storage.meta import Reader
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,6 +57,13 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A `load` of what does not lie in meta: called with (tracer, reach, **values)."""
+
+    load: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One method and path with its handler and rules."""
 
@@ -62,7 +71,7 @@ class Route:
     path: str
     can: Permission
     handler: Handler
-    load: Callable[..., Any] | None
+    load: Callable[..., Any] | Stored | None
     doc: Operation | None
     body_bytes: int
     pattern: re.Pattern[str] = field(repr=False)
@@ -72,6 +81,13 @@ class Route:
     @property
     def is_api(self) -> bool:
         return self.path.startswith("/api/0/")
+
+    def loaded(self, tracer: Tracer, reader: Reader, reach: Reach, **values: Any) -> Any:
+        """What the path names, or None where it names nothing in reach. Only if `load` is given."""
+        if isinstance(self.load, Stored):
+            return self.load.load(tracer, reach, **values)
+        assert self.load is not None
+        return self.load(reader, reach, **values)
 
     def is_dangerous(self, req: Req) -> bool:
         """Whether this request needs a recent proof of who asks."""
@@ -105,14 +121,14 @@ class Routes:
         path: str,
         *,
         can: Permission,
-        load: Callable[..., Any] | None = None,
+        load: Callable[..., Any] | Stored | None = None,
         doc: Operation | None = None,
         body_bytes: int = MAX_BODY_BYTES,
         step_up: bool | Callable[[Req], bool] = False,
     ) -> Callable[[H], H]:
         """Declare a handler: called with (req, loaded) if `load` is given, else (req, **values).
 
-        `load(reader, reach, **values)` returns the object, or None for 404.
+        `load(reader, reach, **values)` returns the object, or None for 404; see also `Stored`.
         `body_bytes` bounds the request's body; a longer one is 413. `step_up` asks a login for its
         password or second factor again, if that was not shown for a while; a function tells for
         which requests.

@@ -1,6 +1,17 @@
 """Accepted requests on disk until digest has turned them into rows, and dead letters."""
 
-from tracer.storage.spool.frames import DeadLetter, Frame, NewFrame
+from tracer.storage.spool.burial import Bounds, Burial, Letters
+from tracer.storage.spool.frames import Frame, NewFrame
+from tracer.storage.spool.letters import DeadLetter, LetterReader
 from tracer.storage.spool.spool import Spool
 
-__all__ = ["DeadLetter", "Frame", "NewFrame", "Spool"]
+__all__ = [
+    "Bounds",
+    "Burial",
+    "DeadLetter",
+    "Frame",
+    "LetterReader",
+    "Letters",
+    "NewFrame",
+    "Spool",
+]

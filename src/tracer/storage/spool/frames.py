@@ -31,19 +31,3 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     received_at: float
     head: bytes
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A frame that could not be digested, without its body. `buried_at` is unix milliseconds."""
-
-    id: int
-    project_id: int
-    key: str
-    received_at: float
-    head: bytes
-    reason: str
-    detail: str
-    tries: int
-    buried_at: int
-    size_bytes: int

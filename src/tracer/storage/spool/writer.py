@@ -130,9 +130,9 @@ class Writer:
             self._queue.put(job)
         return cast(T, job.future.result())
 
-    def exhume(self, frame_id: int) -> int | None:
+    def exhume(self, frame_id: int, head: bytes) -> int | None:
         """Move a dead letter back among the frames, whatever room there is; its new id."""
-        added = self.run(lambda connection: self._exhume(connection, frame_id), self._exhumed)
+        added = self.run(lambda connection: self._exhume(connection, frame_id, head), self._exhumed)
         return None if added is None else added[0]
 
     def forget(self, through: int) -> None:
@@ -282,12 +282,14 @@ class Writer:
                 job.committed(result)
             job.future.set_result(result)
 
-    def _exhume(self, connection: apsw.Connection, frame_id: int) -> tuple[int, int] | None:
-        parameters = {"id": frame_id, "new": self.last_id + 1}
+    def _exhume(
+        self, connection: apsw.Connection, frame_id: int, head: bytes
+    ) -> tuple[int, int] | None:
+        parameters = {"id": frame_id, "new": self.last_id + 1, "head": head}
         connection.execute(
             """
             INSERT INTO frames (id, project_id, key, received_at, head, body)
-            SELECT :new, project_id, key, received_at, head, body
+            SELECT :new, project_id, key, received_at, :head, body
               FROM dead_letters
              WHERE id = :id
             """,
@@ -295,7 +297,7 @@ class Writer:
         )
         if not connection.changes():
             return None
-        connection.execute("DELETE FROM dead_letters WHERE id = :id", parameters)
+        connection.execute("DELETE FROM dead_letters WHERE id = :id", {"id": frame_id})
         sql = "SELECT id, length(head) + length(body) FROM frames WHERE id = ?"
         return cast(tuple[int, int], _one(connection, sql, self.last_id + 1))
 

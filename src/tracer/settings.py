@@ -128,6 +128,37 @@ class Settings:
         default=370,
         metadata=_about("Days that a key so replaced goes on verifying tokens.", "days"),
     )
+    metrics: str = field(
+        default="local",
+        metadata=_about(
+            "Who may read /metrics: off, local (this machine) or token (metrics_token).", "metrics"
+        ),
+    )
+    metrics_token: str = field(
+        default="",
+        repr=False,
+        metadata=_about("What a reader of /metrics shows as bearer token.", "secret"),
+    )
+    stall_after_s: int = field(
+        default=15,
+        metadata=_about("Seconds without progress after which a stall is announced.", "seconds"),
+    )
+    own_errors: str = field(
+        default="on",
+        metadata=_about("Whether tracer reports its own errors to its own project.", "switch"),
+    )
+    otlp_endpoint: str = field(
+        default="",
+        metadata=_about(
+            "Where tracer sends its own traces, such as https://otel.example.com/v1/traces.",
+            "endpoint",
+        ),
+    )
+    otlp_headers: str = field(
+        default="",
+        repr=False,
+        metadata=_about("Headers sent along with them: name=value,name=value.", "secret"),
+    )
     log_level: str = field(
         default="info",
         metadata=_about("How much is logged: debug, info, warning or error.", "level"),
@@ -265,6 +296,16 @@ def _url(value: Any) -> str:
     return text
 
 
+def _endpoint(value: Any) -> str:
+    text = _text(value)
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise ValueError(f"{text!r} is not a URL such as https://otel.example.com/v1/traces")
+    if parts.username or parts.password:
+        raise ValueError("the URL holds a login; use otlp_headers")
+    return text
+
+
 def _number(value: Any) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value).strip()):
         raise ValueError(f"{value!r} is not a whole number")
@@ -318,6 +359,10 @@ _READERS: dict[str, Any] = {
     "number": _between(0, 64),
     "count": _between(1, 64),
     "days": _between(0, 36_500),
+    "seconds": _between(1, 600),
+    "endpoint": _endpoint,
+    "metrics": _one_of("off", "local", "token"),
+    "switch": _one_of("on", "off"),
     "port": _between(1, 65_535),
     "size": _size,
     "memory": _memory,

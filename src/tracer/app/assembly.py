@@ -13,7 +13,7 @@ from tracer.accounts import actions as account_actions
 from tracer.accounts import queries as account_queries
 from tracer.accounts.tokens.door import Tokens
 from tracer.accounts.tokens.model import TokensChanged
-from tracer.app import local
+from tracer.app import local, observing
 from tracer.app.founding import Founded, found
 from tracer.ingest.digest import Digest, Stores, after_each
 from tracer.ingest.intake import Intake
@@ -29,8 +29,11 @@ from tracer.kit.control import Control
 from tracer.kit.feature import Feature
 from tracer.kit.guard import Doors, Guard
 from tracer.kit.live import Live
+from tracer.kit.metrics import Metrics
 from tracer.kit.network import Network
+from tracer.kit.own_errors import OwnErrors
 from tracer.kit.routes import Table
+from tracer.kit.samples import Samples
 from tracer.kit.site import Site
 from tracer.kit.static import Static
 from tracer.kit.tasks import Every
@@ -88,6 +91,8 @@ class Application:
             self.guard,
             self.static,
             threads=settings.web_threads,
+            metrics=Metrics(),
+            samples=Samples(),
             open=self.open,
             close=self.close,
         )
@@ -148,6 +153,10 @@ class Application:
             table=self.table,
             secret=folder.secret(),
             vault=vault,
+            metrics=self.site.metrics,
+            samples=self.site.samples,
+            watch=observing.watch(settings),
+            own_errors=OwnErrors(),
         )
 
     def _start_threads(self, stack: ExitStack, tracer: Tracer) -> None:
@@ -186,6 +195,7 @@ class Application:
         control = Control(self.folder.control, commands)
         control.start()
         stack.callback(control.stop)
+        observing.observe(stack, tracer)
 
     def _hear(self, tracer: Tracer, facts: list[Any]) -> None:
         """Tell each feature of the committed facts it asked for; one's failure harms no other."""

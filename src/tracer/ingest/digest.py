@@ -82,6 +82,8 @@ class Digest:
         self._refusals = refusals
         self._quotas = quotas
         self._spikes = spikes
+        #: Told how long each batch took in which step; see `kit.metrics.STEPS`.
+        self.timed: Callable[[str, float], None] = lambda _step, _seconds: None
         self._stopping = threading.Event()
         #: Set while somebody waits for the digest of what is there: then no batch gathers.
         self._hurry = threading.Event()
@@ -94,6 +96,11 @@ class Digest:
     def start(self) -> None:
         """Begin digesting."""
         self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread.is_alive()
 
     def stop(self, timeout_s: float) -> bool:
         """Finish the batch under way and end. False when it did not end in time."""
@@ -129,7 +136,10 @@ class Digest:
                     self._stores.spool.wait(read, _IDLE_WAIT_S)
                     continue
                 frames, job = under_way.popleft()
-                self._store(frames, job.result())
+                waited = time.perf_counter()
+                prepared = job.result()
+                self.timed("prepare", time.perf_counter() - waited)
+                self._store(frames, prepared)
             except Stopped:
                 break
             except Exception:
@@ -147,9 +157,11 @@ class Digest:
     def _read_ahead(self, under_way: deque[tuple[Sequence[Frame], Job]], read: int) -> int:
         # A further chunk only behind a full one: what trickles in meanwhile gathers to a batch.
         while not under_way or (len(under_way) < self._lane.depth and _is_full(under_way[-1][0])):
+            began = time.perf_counter()
             frames = self._stores.spool.after(read, _CHUNK_FRAMES, _CHUNK_BYTES)
             if not frames:
                 break
+            self.timed("read", time.perf_counter() - began)
             under_way.append((frames, self._lane.submit(frames, self._rules(frames))))
             read = frames[-1].id
         return read
@@ -199,6 +211,7 @@ class Digest:
         refused = self._refusals.take()
         try:
             with stores.meta.write(unaudited="digest") as tx:
+                began = time.perf_counter()
                 batch = Batch(tx, stores.blobs, spikes=self._spikes)
                 self._store_items(batch, prepared)
                 outcomes.record(tx, batch.outcomes)
@@ -208,8 +221,10 @@ class Digest:
                 self._quotas.flush(tx)
                 self._spikes.end(tx)
                 tx.execute("UPDATE digest_position SET frame = :frame", frame=frames[-1].id)
+                rows_at = time.perf_counter()
                 if batch.rows:
                     stores.events.append(batch.rows)
+                commit_at = time.perf_counter()
         except BaseException:
             self._refusals.give_back(refused)
             self._quotas.unsaved()
@@ -217,6 +232,9 @@ class Digest:
             raise
         self.position = frames[-1].id
         stores.spool.forget(self.position)
+        self.timed("sqlite", rows_at - began)
+        self.timed("duckdb", commit_at - rows_at)
+        self.timed("commit", time.perf_counter() - commit_at)
 
     def _store_items(self, batch: Batch, prepared: Sequence[PreparedFrame]) -> None:
         """Hand the batch's items to their handlers, type by type, and count each one's fate."""

@@ -116,6 +116,7 @@ async def handle(scope: Scope, receive: Receive, send: Send, work: Any) -> None:
             intake.refusals.count(counted_for, f"http_{problem.status}")
         await answer_problem(send, problem, verdict=verdict)
     finally:
+        scope["received_bytes"] = call.body.size
         intake.leave(call.body.size)
 
 

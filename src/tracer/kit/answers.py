@@ -52,9 +52,11 @@ def of_problem(req: Req, error: Problem) -> Response:
 
 def of_bug(req: Req) -> Response:
     """An exception that nobody expected: logged under an id that the user is shown."""
-    error_id = clock.new_id()[:12]
-    log.exception("%s %s failed (%s)", req.method, req.path, error_id)
-    return of_problem(req, Problem(f"Internal error {error_id}"))
+    event_id = clock.new_id()
+    about = {"event_id": event_id}
+    log.exception("%s %s failed (%s)", req.method, req.path, event_id[:12], extra=about)
+    req.error_id = event_id
+    return of_problem(req, Problem(f"Internal error {event_id[:12]}"))
 
 
 def moved(req: Req, path: str) -> Response:

@@ -17,14 +17,19 @@ from tracer.kit.forms import Form, Query
 from tracer.kit.permissions import Permission
 from tracer.kit.reach import NOWHERE
 from tracer.kit.reach import Reach as Reach
+from tracer.kit.tracing import Trace
 from tracer.settings import Settings
 
 if TYPE_CHECKING:
     from tracer.kit.guard import Guard, Identity
     from tracer.kit.live import Live
+    from tracer.kit.metrics import Metrics
     from tracer.kit.network import Network
+    from tracer.kit.own_errors import OwnErrors
     from tracer.kit.routes import Route, Table
+    from tracer.kit.samples import Samples
     from tracer.kit.templates import Templates
+    from tracer.kit.watch import Watch
     from tracer.kit.worker import Worker
     from tracer.storage.blobs import Blobs
     from tracer.storage.codec import Codec
@@ -130,6 +135,10 @@ class Tracer:
     table: Table
     secret: bytes
     vault: Vault
+    metrics: Metrics
+    samples: Samples
+    watch: Watch
+    own_errors: OwnErrors
     intake: Any = None
     digest: Any = None
     quotas: Any = None
@@ -155,6 +164,8 @@ class Req:
     projects: tuple[ProjectRef, ...] = ()
     route: Route | None = None
     now: datetime = field(default_factory=clock.now)
+    trace: Trace = field(default_factory=lambda: Trace(""))
+    error_id: str = ""
     flashes: list[tuple[str, str]] = field(default_factory=list)
     cookie_changes: list[str] = field(default_factory=list)
     _form: Form | None = None

@@ -76,12 +76,16 @@ class Directory:
     def __init__(self) -> None:
         self._views: OrderedDict[int, OrganizationView] = OrderedDict()
         self._lock = threading.Lock()
+        #: How often an organization was known, and read.
+        self.hits = self.misses = 0
 
     def of(self, reader: Reader, organization_id: int, version: int) -> OrganizationView:
         """The organization at this version or later."""
         view = self._views.get(organization_id)
         if view is not None and view.version >= version:
+            self.hits += 1
             return view
+        self.misses += 1
         view = read(reader, organization_id)
         with self._lock:
             self._views[organization_id] = view

@@ -1,6 +1,7 @@
 """Logging to stderr: lines for people, or one JSON object a line for machines.
 
-Messages and tracebacks are redacted: no key, token or password is ever in a log.
+Each line names the request and trace it was written for. Messages and tracebacks are redacted: no
+key, token or password is ever in a log.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import traceback
 from types import TracebackType
 
+from tracer.kit import tracing
 from tracer.kit.filters import iso
 from tracer.kit.redact import redact
 
@@ -27,6 +29,10 @@ class _JsonFormatter(logging.Formatter):
             "thread": record.threadName,
             "message": redact(record.getMessage()),
         }
+        trace = tracing.current()
+        if trace is not None:
+            entry["request_id"] = trace.request_id
+            entry["trace_id"] = trace.trace_id
         if record.exc_info:
             entry["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(entry, default=str)
@@ -34,7 +40,12 @@ class _JsonFormatter(logging.Formatter):
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        trace = tracing.current()
+        text = redact(super().format(record))
+        if trace is None:
+            return text
+        first, newline, rest = text.partition("\n")
+        return f"{first} [{trace.request_id}]{newline}{rest}"
 
 
 def configure(level: str, style: str) -> None:

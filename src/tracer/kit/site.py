@@ -6,24 +6,33 @@ Nothing here knows a feature or a store; `app` hands in what opens and closes th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Any
 
 from tracer import clock
 from tracer.errors import Problem, TooLarge, Unavailable
-from tracer.kit import answers
+from tracer.kit import answers, scrape, tracing, watch
 from tracer.kit.context import Req, Tracer
 from tracer.kit.forms import Query
 from tracer.kit.guard import Guard
+from tracer.kit.metrics import Metrics, Series
 from tracer.kit.network import peer_of
 from tracer.kit.render import Response, text
-from tracer.kit.routes import MAX_BODY_BYTES, Found, Receive, Scope, Send, Table
+from tracer.kit.routes import MAX_BODY_BYTES, Found, RawRoute, Receive, Scope, Send, Table
+from tracer.kit.samples import EVERY, SLOW_S, Sample, Samples
 from tracer.kit.static import Static
+
+log = logging.getLogger("tracer.web")
 
 BODY_TIMEOUT_S = 30
 MAX_WAITING = 256
 MAX_HELD_BYTES = 32 * 1024 * 1024
+
+
+_READING = ("GET", "HEAD")
 
 
 class Site:
@@ -36,6 +45,8 @@ class Site:
         static: Static,
         *,
         threads: int,
+        metrics: Metrics,
+        samples: Samples,
         open: Callable[[], Tracer],
         close: Callable[[Tracer], None],
     ) -> None:
@@ -43,6 +54,9 @@ class Site:
         self.guard = guard
         self.static = static
         self.tracer: Tracer | None = None
+        self.metrics, self.samples = metrics, samples
+        self._requests = metrics.requests
+        self._answered_count = 0
         self._open, self._close = open, close
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
@@ -52,18 +66,19 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
+            answer = _Answer(send)
             raw = self.table.find_raw(scope["path"])
             tracer = self.tracer
             if raw is None or tracer is None or tracer.closing:
-                await self._http(scope, receive, send)
+                await self._http(scope, receive, answer)
             elif scope["method"] not in raw[0].methods:
                 allow = ", ".join(raw[0].methods)
                 refusal = text("Method Not Allowed", status=405, headers={"allow": allow})
-                await answers.protect(refusal)(scope, receive, send)
+                await answers.protect(refusal)(scope, receive, answer)
             else:
                 scope["path_params"] = raw[1]
                 scope["tracer"] = tracer
-                await raw[0].app(scope, receive, send)
+                await self._raw(raw[0], scope, receive, answer)
         elif kind == "lifespan":
             await self._lifespan(receive, send)
         elif kind == "websocket":
@@ -73,6 +88,7 @@ class Site:
         """Open the stores and accept requests; raises the Problem that prevents it."""
         tracer = await asyncio.to_thread(self._open)
         tracer.live.start(asyncio.get_running_loop())
+        tracer.watch.watch_loop(asyncio.get_running_loop())
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="web")
         self.tracer = tracer
         return tracer
@@ -100,25 +116,87 @@ class Site:
         await self.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _raw(self, raw: RawRoute, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        """An endpoint with an application of its own, measured; a bug in it becomes an answer."""
+        try:
+            await raw.app(scope, receive, answer)
+        except Exception:
+            with tracing.working_for(tracing.Trace(answer.request_id, name=raw.path)):
+                log.exception("%s %s failed (%s)", scope["method"], raw.path, answer.request_id)
+            if answer.status:
+                raise
+            refusal = text(f"Internal error {answer.request_id}\n", status=500)
+            await answers.protect(refusal)(scope, receive, answer)
+        series = self._requests.series(scope["method"], raw.path)
+        self._note(series, answer, scope.get("received_bytes", 0))
+
+    def _note(
+        self, series: Series, answer: _Answer, received: int, trace: tracing.Trace | None = None
+    ) -> None:
+        """Count an answer, and keep it when it is one of those to be kept."""
+        seconds = perf_counter() - answer.began
+        series.note(answer.status, seconds, received, answer.sent_bytes)
+        self._answered_count += 1
+        if seconds >= SLOW_S:
+            why = "slow"
+        elif answer.status == 500:
+            why = "failed"
+        elif self._answered_count % EVERY == 0:
+            why = "sampled"
+        else:
+            return
+        sample = Sample(
+            at=clock.now_s() - seconds,
+            seconds=seconds,
+            method=series.method,
+            route=series.route,
+            status=answer.status,
+            request_id=trace.request_id if trace else answer.request_id,
+            why=why,
+            trace_id=trace.trace_id if trace else "",
+            parent_id=trace.parent_id if trace else "",
+            queries=tuple(trace.queries) if trace else (),
+        )
+        self.samples.keep(sample)
+
+    async def _http(self, scope: Scope, receive: Receive, send: _Answer) -> None:
         tracer, path = self.tracer, scope["path"]
         ready = tracer is not None and not tracer.closing
+        route, received, trace = "(static)", 0, None
         if path == "/up":
+            route = path
             response = text("ok\n") if ready else text("shutting down\n", status=503)
+        elif path == "/ready":
+            route = path
+            response = watch.answer(tracer if ready else None)
+        elif path == "/metrics" and tracer is not None and ready and scope["method"] in _READING:
+            route = path
+            response = await asyncio.get_running_loop().run_in_executor(
+                self._pool, scrape.answer, tracer, scope
+            )
         elif tracer is None or not ready:
             response = text("shutting down\n", status=503, headers={"retry-after": "5"})
-        elif path.startswith("/static/") and scope["method"] in ("GET", "HEAD"):
+        elif path.startswith("/static/") and scope["method"] in _READING:
             accept = dict(scope["headers"]).get(b"accept-encoding", b"").decode("latin-1")
             response = self.static.answer(path, accept) or text("Not Found", status=404)
         else:
-            response = await self._dynamic(tracer, scope, receive)
+            req = read_request(tracer, scope)
+            trace = req.trace = tracing.begin(
+                send.request_id, req.headers, trusted=tracer.network.trusts(peer_of(scope))
+            )
+            send.request_id = trace.request_id
+            response = await self._dynamic(req, scope, receive)
+            route = req.route.path if req.route is not None else "(none)"
+            received = len(req.content)
         if scope["method"] == "HEAD" and not isinstance(response, answers.Endless):
             response.body = b""
+        is_endless = isinstance(response, answers.Endless)
         await answers.protect(response)(scope, receive, send)
+        if not is_endless:
+            self._note(self._requests.series(scope["method"], route), send, received, trace)
 
-    async def _dynamic(self, tracer: Tracer, scope: Scope, receive: Receive) -> Response:
+    async def _dynamic(self, req: Req, scope: Scope, receive: Receive) -> Response:
         """A page or API answer, made on a web thread; every failure becomes an answer too."""
-        req = read_request(tracer, scope)
         found = self.table.find(req.method, req.path)
         limit = found.route.body_bytes if isinstance(found, Found) else MAX_BODY_BYTES
         refusal: Problem | None = None
@@ -173,11 +251,18 @@ class Site:
             raise Unavailable("The body did not arrive in time.") from None
 
     def _answer(self, req: Req, found: Found | set[str], refusal: Problem | None) -> Response:
+        with tracing.working_for(req.trace):
+            return self._answer_traced(req, found, refusal)
+
+    def _answer_traced(
+        self, req: Req, found: Found | set[str], refusal: Problem | None
+    ) -> Response:
         try:
             if refusal is not None:
                 raise refusal
             if isinstance(found, Found):
                 req.route = found.route
+                req.trace.name = f"{req.method} {found.route.path}"
                 response = self.guard.run(req, found)
             else:
                 response = self._unfound(req, found)
@@ -199,6 +284,28 @@ class Site:
             if req.method in ("GET", "HEAD"):
                 return answers.moved(req, other)
         return self.guard.unfound(req, allowed or (found if isinstance(found, set) else set()))
+
+
+class _Answer:
+    """The `send` of one request: its status, size and start, and its id as a header."""
+
+    __slots__ = ("_send", "began", "request_id", "sent_bytes", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.began = perf_counter()
+        self.request_id = tracing.new_request_id()
+        self.status = 0
+        self.sent_bytes = 0
+
+    def __call__(self, message: Any) -> Awaitable[None]:
+        # The status comes first; it is there once the body comes.
+        if self.status:
+            self.sent_bytes += len(message.get("body", b""))
+        else:
+            self.status = message["status"]
+            message["headers"].append((b"x-request-id", self.request_id.encode()))
+        return self._send(message)
 
 
 def read_request(tracer: Tracer, scope: Scope) -> Req:

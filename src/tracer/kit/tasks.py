@@ -59,6 +59,13 @@ def failed_tasks(reader: Reader, *, limit: int = 100) -> list[Task]:
     )
 
 
+def counts(reader: Reader) -> dict[str, int]:
+    """How many tasks there are, by status."""
+    found = {"waiting": 0, "running": 0, "failed": 0}
+    found.update(reader.rows("SELECT status, count(*) FROM tasks GROUP BY status"))
+    return found
+
+
 def retry(tx: Tx, task_id: int) -> None:
     """Put a failed task back with all its tries; NotFound when it is not there or not failed."""
     name = tx.value("SELECT name FROM tasks WHERE id = :id AND status = 'failed'", id=task_id)

@@ -40,6 +40,8 @@ class Worker:
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
+        #: What the thread does now and since when (monotonic seconds).
+        self.running: tuple[str, float] | None = None
 
     def start(self, tracer: Tracer) -> None:
         """Begin; the first scheduled runs come one period later."""
@@ -61,6 +63,11 @@ class Worker:
             return True
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread is not None and self._thread.is_alive()
 
     def run_due(self, tracer: Tracer) -> int:
         """Run every task that is due now, in the calling thread; how many were run."""
@@ -92,11 +99,14 @@ class Worker:
         for index, every in enumerate(self._schedule):
             if self._is_stopping or time.monotonic() < self._due_s[index]:
                 continue
+            self.running = (every.function.__name__, time.monotonic())
             try:
                 with audit.acting(audit.Acting("task", name=every.function.__name__)):
                     every.function(tracer)
             except Exception:
                 log.exception("scheduled %s failed", every.function.__name__)
+            finally:
+                self.running = None
             self._due_s[index] = time.monotonic() + every.seconds
 
     def _run_next(self, tracer: Tracer) -> bool:
@@ -123,6 +133,7 @@ class Worker:
         function = self._declared.get(task.name)
         if function is None:
             return f"no package declares the task {task.name!r}", False
+        self.running = (task.name, time.monotonic())
         try:
             with audit.acting(audit.Acting("task", name=task.name)):
                 function(tracer, **msgspec.json.decode(task.arguments))
@@ -135,4 +146,6 @@ class Worker:
         except Exception as error:
             log.exception("task %s %s failed", task.id, task.name)
             return redact(f"{type(error).__name__}: {error}"), True
+        finally:
+            self.running = None
         return None, True

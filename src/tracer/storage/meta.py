@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 import apsw
@@ -18,7 +19,7 @@ import msgspec
 
 from tracer import clock
 from tracer.errors import Unavailable
-from tracer.storage import counting, migrate, sqlite
+from tracer.storage import counting, migrate, sqlite, timing
 
 T = TypeVar("T")
 
@@ -37,12 +38,18 @@ class Reader:
     def rows(self, sql: str, /, **params: Any) -> list[tuple[Any, ...]]:
         """All rows."""
         counting.note_query()
-        return self._connection.execute(sql, params).fetchall()
+        began = perf_counter()
+        found = self._connection.execute(sql, params).fetchall()
+        timing.note("meta", sql, began)
+        return found
 
     def row(self, sql: str, /, **params: Any) -> tuple[Any, ...] | None:
         """The first row, or None."""
         counting.note_query()
-        return self._connection.execute(sql, params).fetchone()
+        began = perf_counter()
+        found = self._connection.execute(sql, params).fetchone()
+        timing.note("meta", sql, began)
+        return found
 
     def value(self, sql: str, /, **params: Any) -> Any:
         """The first column of the first row, or None."""
@@ -77,10 +84,12 @@ class Tx(Reader):
         Raises Conflict (a unique value is taken) and Unavailable (full disk).
         """
         counting.note_query()
+        began = perf_counter()
         try:
             self._connection.execute(sql, params)
         except apsw.Error as error:
             raise sqlite.problem(error) from error
+        timing.note("meta", sql, began)
         return self._connection.changes()
 
     def insert(self, sql: str, /, **params: Any) -> int:
@@ -140,6 +149,7 @@ class Meta:
         self.on_commit: Callable[[list[object]], None] | None = None
         self._lock = threading.Lock()
         self._owner: int | None = None
+        self._held_since: float | None = None
         self._closed = False
         self._readers = sqlite.Readers(path, cache_bytes=READER_CACHE_BYTES)
         self._writer = sqlite.open_writer(path, cache_bytes=WRITER_CACHE_BYTES)
@@ -184,6 +194,7 @@ class Meta:
             if self._closed:
                 raise Unavailable("The store is closed")
             self._owner = threading.get_ident()
+            self._held_since = monotonic()
             try:
                 self._run("BEGIN IMMEDIATE")
                 changes = self._writer.total_changes()
@@ -198,9 +209,15 @@ class Meta:
                     self._writer.execute("ROLLBACK")
                 raise
             finally:
-                self._owner = None
+                self._owner = self._held_since = None
         if tx.facts and self.on_commit is not None:
             self.on_commit(tx.facts)
+
+    @property
+    def write_held_s(self) -> float:
+        """How long the open write transaction has been open; 0 when there is none."""
+        since = self._held_since
+        return 0.0 if since is None else monotonic() - since
 
     def _run(self, sql: str) -> None:
         try:

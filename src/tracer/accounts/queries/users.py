@@ -65,6 +65,11 @@ def is_server_admin(reader: Reader, user_id: int) -> bool:
     return bool(reader.value("SELECT is_server_admin FROM users WHERE id = :id", id=user_id))
 
 
+def server_admins(reader: Reader) -> list[str]:
+    """The addresses of everybody who administers this server."""
+    return [row[0] for row in reader.rows("SELECT email FROM users WHERE is_server_admin")]
+
+
 def belongs_here_alone(reader: Reader, user_id: int, organization_id: int) -> bool:
     """Whether the account is of concern to this organization only: a member of no other, and no
     administrator of the server."""

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import duckdb
 import msgspec
 
 from tracer.errors import Unavailable
-from tracer.storage import counting
+from tracer.storage import counting, timing
 from tracer.storage.events.deadline import Watch
 from tracer.storage.events.instance import BROKEN, Instance, Value, problem
 from tracer.storage.events.store import Row, Sql
@@ -93,9 +94,16 @@ class DuckEvents:
             local.cursor = instance.cursor()
             local.instance = instance
         cursor = local.cursor
+        began = perf_counter()
         with self._problems(instance), self._watch.limit(self._timeout_s, cursor.interrupt):
             rows: list[Row] = cursor.execute(sql.text, params).fetchall()
+        timing.note("events", sql.text, began)
         return rows
+
+    def memory_bytes(self) -> int:
+        """See EventStore."""
+        rows = self.select(Sql("SELECT coalesce(sum(memory_usage_bytes), 0) FROM duckdb_memory()"))
+        return int(rows[0][0])
 
     def forget_from(self, frame: int) -> int:
         """See EventStore."""

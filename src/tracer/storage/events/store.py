@@ -38,6 +38,10 @@ class EventStore(Protocol):
         """All rows of a query. Raises Unavailable when it takes too long."""
         ...
 
+    def memory_bytes(self) -> int:
+        """Memory that the store holds now."""
+        ...
+
     def forget_from(self, frame: int) -> int:
         """Delete the rows that this frame and later ones brought; return how many there were."""
         ...

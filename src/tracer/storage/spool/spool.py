@@ -96,6 +96,12 @@ class Spool:
             frames.append(Frame(*row))
         return frames
 
+    def oldest_at(self, position: int) -> float | None:
+        """When the frame after a position was received (unix seconds); None when there is none."""
+        sql = "SELECT received_at FROM frames WHERE id > ? ORDER BY id LIMIT 1"
+        row = self._readers.here().execute(sql, (position,)).fetchone()
+        return None if row is None else float(row[0])
+
     def wait(self, position: int, timeout_s: float) -> bool:
         """Block until a frame later than `position` is on disk; False when the time is over or
         somebody nudged."""

@@ -19,7 +19,7 @@ routes = Routes()
 @routes.get(
     "/api/0/openapi.json",
     can=Permission.PUBLIC,
-    doc=Operation("This document", returns=dict[str, Any], tag="api"),
+    doc=Operation("This document", returns=dict[str, Any], tag="Root"),
 )
 def document(req: Req) -> Response:
     """The OpenAPI document, for tools."""

@@ -15,9 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tracer import priority
 from tracer.errors import Unavailable
-from tracer.ingest import letters, outcomes
+from tracer.ingest import balance, letters, outcomes
 from tracer.ingest.items import Batch, Ended, ItemHandler
 from tracer.ingest.lanes import Job, Lane
 from tracer.ingest.prepare import PreparedFrame, PreparedItem
@@ -62,7 +64,8 @@ class Stopped(Exception):
 
 
 class Digest:
-    """One thread that turns frames into rows. `position` is the last frame whose fate is stored."""
+    """One thread that turns frames into rows. `position` is the last frame whose fate is stored;
+    `imbalance` says that items were once accepted of which nobody knows what became."""
 
     def __init__(
         self,
@@ -90,6 +93,7 @@ class Digest:
         self._thread = threading.Thread(target=self._run, name="digest", daemon=True)
         self._flushed_at = time.monotonic()
         self.position: int = stores.meta.read().value("SELECT frame FROM digest_position")
+        self.imbalance = balance.is_noted(stores.meta.read())
         stores.events.forget_from(self.position + 1)
         stores.spool.forget(self.position)
 
@@ -192,9 +196,7 @@ class Digest:
                     return
                 log.error("digest: frame %d cannot be stored: %r", frames[0].id, error)
                 failure = (type(error).__name__, traceback.format_exc(limit=-8))
-                prepared = [
-                    PreparedFrame(frames[0].id, frames[0].project_id, prepared[0].items, failure)
-                ]
+                prepared = [msgspec.structs.replace(prepared[0], failure=failure)]
 
     def _back_off(self, tries: int, fault: Unavailable) -> None:
         delay_s = _BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)]
@@ -214,8 +216,8 @@ class Digest:
                 began = time.perf_counter()
                 batch = Batch(tx, stores.blobs, spikes=self._spikes)
                 self._store_items(batch, prepared)
-                outcomes.record(tx, batch.outcomes)
-                outcomes.record(tx, refused)
+                self._balance(batch, prepared)
+                outcomes.record_refused(tx, refused)
                 letters.take_back(tx, frames)
                 self._keys.flush_touches(tx)
                 self._quotas.flush(tx)
@@ -241,7 +243,7 @@ class Digest:
         waiting: dict[str, list[tuple[int, PreparedItem]]] = {}
         for frame in prepared:
             if frame.failure:
-                for category, quantity in letters.counted(frame):
+                for category, quantity in frame.accepted.items():
                     key = (frame.project_id, category, outcomes.DEAD_LETTER, frame.failure[0])
                     batch.count(*key, quantity)
                 continue
@@ -255,6 +257,21 @@ class Digest:
                 _store_type(batch, handler, entries)
         assert not waiting, f"items without a handler: {sorted(waiting)}"
 
+    def _balance(self, batch: Batch, prepared: Sequence[PreparedFrame]) -> None:
+        """Write down what was accepted and what became of it. Both must be the same."""
+        accepted: dict[outcomes.Share, int] = {}
+        for frame in prepared:
+            for category, quantity in frame.accepted.items():
+                share = frame.project_id, category
+                accepted[share] = accepted.get(share, 0) + quantity
+        outcomes.record_accepted(batch.tx, accepted)
+        outcomes.record(batch.tx, batch.outcomes)
+        missing = outcomes.differences(accepted, batch.outcomes)
+        if missing:
+            log.error("digest: the accounts do not balance: %r", missing)
+            balance.note(batch.tx, missing)
+            self.imbalance = True
+
     def _flush_if_due(self) -> None:
         if time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S:
             self._flushed_at = time.monotonic()
@@ -265,7 +282,7 @@ class Digest:
         refused = self._refusals.take()
         try:
             with self._stores.meta.write(unaudited="digest") as tx:
-                outcomes.record(tx, refused)
+                outcomes.record_refused(tx, refused)
                 self._keys.flush_touches(tx)
                 self._quotas.flush(tx)
                 self._spikes.end(tx)

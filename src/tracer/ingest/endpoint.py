@@ -23,6 +23,7 @@ from tracer.ingest.answers import (
 )
 from tracer.ingest.intake import Body, Intake, read_envelope
 from tracer.ingest.origins import is_allowed
+from tracer.ingest.prepare import quantities
 from tracer.ingest.quotas import Verdict, count_lost
 from tracer.kit.permissions import Permission
 from tracer.kit.routes import Receive, Routes, Scope, Send
@@ -127,7 +128,7 @@ async def _receive_envelope(call: Call, receive: Receive, send: Send) -> None:
     opened = await call.intake.open(body, call.encoding, read_envelope(call.intake))
     key = _match_dsn(call, key, opened)
     verdict = _limit(call, key, opened)
-    await spool(call, key, body, {"kind": "envelope"} | _lost(verdict))
+    await spool(call, key, body, {"kind": "envelope"} | _noted(opened, verdict))
     await answer_id(send, opened.event_id, verdict)
 
 
@@ -144,7 +145,8 @@ async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
     verdict = _limit(call, key, opened)
     # A payload without an id gets one now, so that the answer and every replay agree on it.
     event_id = opened.event_id or clock.new_id()
-    await spool(call, key, body, {"kind": "store", "event_id": event_id} | _lost(verdict))
+    noted = _noted(opened, verdict)
+    await spool(call, key, body, {"kind": "store", "event_id": event_id} | noted)
     if call.scope["method"] == "GET":
         await answer(send, 200, _PIXEL, kind=b"image/gif", extra=quota_headers(verdict))
     else:
@@ -183,9 +185,13 @@ def _limit(call: Call, key: ProjectKey, opened: Envelope) -> Verdict | None:
     return verdict
 
 
-def _lost(verdict: Verdict | None) -> dict[str, Any]:
-    """What digest is told of it: types of items that are counted and not stored, and why."""
-    return {"limited": verdict.lost} if verdict is not None and verdict.lost else {}
+def _noted(opened: Envelope, verdict: Verdict | None) -> dict[str, Any]:
+    """What digest is told of the items: how many of each data category there must be, and the types
+    of those that are counted and not stored, with the reason."""
+    noted: dict[str, Any] = {"items": quantities(opened.items)}
+    if verdict is not None and verdict.lost:
+        noted["limited"] = verdict.lost
+    return noted
 
 
 def _match_dsn(call: Call, key: ProjectKey | None, opened: Envelope) -> ProjectKey:

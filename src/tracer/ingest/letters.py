@@ -59,14 +59,6 @@ def conditions(project: ProjectSettings | None) -> Conditions:
     return Conditions(tracer.__version__, grouping.VERSION, scrub)
 
 
-def counted(prepared: PreparedFrame) -> Counted:
-    """Data categories and quantities that a failed frame counts as."""
-    found: dict[str, int] = {}
-    for item in prepared.items:
-        found[item.category] = found.get(item.category, 0) + item.quantity
-    return list(found.items()) or [("unknown", 1)]
-
-
 def bury(
     spool: Spool, frame: Frame, prepared: PreparedFrame, project: ProjectSettings | None
 ) -> None:
@@ -82,7 +74,7 @@ def bury(
             detail=detail,
             tries=1 if before is None else before.tries + 1,
             first_try_at=None if before is None else before.first_try_at,
-            counted=_json(counted(prepared)),
+            counted=_json(list(prepared.accepted.items())),
             conditions=_json(conditions(project)),
         ),
     )

@@ -1,4 +1,5 @@
-"""The one fate of every item, counted by project, hour, data category, outcome and reason."""
+"""The one fate of every item, counted by project, hour, data category, outcome and reason; and
+beside it what was accepted, counted by the endpoint, so that the two can be held together."""
 
 from __future__ import annotations
 
@@ -37,6 +38,8 @@ HOUR_MS: Final = 3_600_000
 
 #: (project id, data category, outcome, reason)
 Key = tuple[int, str, str, str]
+#: (project id, data category)
+Share = tuple[int, str]
 
 
 def record(tx: Tx, counts: Mapping[Key, int]) -> None:
@@ -54,8 +57,8 @@ def record(tx: Tx, counts: Mapping[Key, int]) -> None:
 
 
 def take_back(tx: Tx, key: Key, quantity: int, *, since_ms: int) -> None:
-    """Subtract from the first hour since `since_ms` that counts as much under `key`. Nothing where
-    that hour is forgotten already."""
+    """Subtract from the first hour since `since_ms` that counts as much under `key`, and from what
+    was accepted in it. Nothing where that hour is forgotten already."""
     project_id, category, outcome, reason = key
     place = {"project": project_id, "category": category, "outcome": outcome, "reason": reason}
     hour_at = tx.value(
@@ -82,6 +85,55 @@ def take_back(tx: Tx, key: Key, quantity: int, *, since_ms: int) -> None:
         hour=hour_at,
         quantity=quantity,
     )
+    tx.execute(
+        """
+        UPDATE accepted
+        SET quantity = quantity - :quantity
+        WHERE project_id = :project AND hour_at = :hour AND category = :category
+        """,
+        project=project_id,
+        hour=hour_at,
+        category=category,
+        quantity=quantity,
+    )
+
+
+def record_accepted(tx: Tx, counts: Mapping[Share, int]) -> None:
+    """Add what was accepted to the current hour."""
+    hour_at = tx.now_ms - tx.now_ms % HOUR_MS
+    tx.many(
+        """
+        INSERT INTO accepted (project_id, hour_at, category, quantity)
+        VALUES (?, ?, ?, ?)
+        ON CONFLICT (project_id, hour_at, category)
+        DO UPDATE SET quantity = quantity + excluded.quantity
+        """,
+        [(project, hour_at, category, count) for (project, category), count in counts.items()],
+    )
+
+
+def record_refused(tx: Tx, counts: Mapping[Key, int]) -> None:
+    """Add what requests decided themselves: items that a limit refused were accepted first."""
+    record(tx, counts)
+    record_accepted(tx, fates(counts))
+
+
+def fates(counts: Mapping[Key, int]) -> dict[Share, int]:
+    """How many items of each project and category have met a fate."""
+    totals: dict[Share, int] = {}
+    for (project, category, outcome, _), quantity in counts.items():
+        if outcome in FATES:
+            totals[project, category] = totals.get((project, category), 0) + quantity
+    return totals
+
+
+def differences(accepted: Mapping[Share, int], counts: Mapping[Key, int]) -> dict[Share, int]:
+    """Accepted less the sum of fates, wherever that is not 0: items that nobody can account for."""
+    decided = fates(counts)
+    found = {
+        share: accepted.get(share, 0) - decided.get(share, 0) for share in (*accepted, *decided)
+    }
+    return {share: missing for share, missing in found.items() if missing}
 
 
 class Refusals:

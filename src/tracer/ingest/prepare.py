@@ -11,7 +11,7 @@ import re
 import signal
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,12 @@ from tracer.errors import Problem
 from tracer.ingest import outcomes
 from tracer.ingest.items import Arrival, ItemHandler
 from tracer.kit import interpreter
-from tracer.protocol.categories import ITEM_CATEGORY
+from tracer.protocol.categories import (
+    CONTAINERS,
+    ITEM_CATEGORY,
+    UNKNOWN_CATEGORY,
+    category_of,
+)
 from tracer.protocol.encoding import decode_body
 from tracer.protocol.envelope import Envelope, Item, Limits, parse_envelope, parse_store
 from tracer.protocol.lenient import load_json
@@ -47,12 +52,16 @@ class PreparedItem(msgspec.Struct, frozen=True):
 
 
 class PreparedFrame(msgspec.Struct, frozen=True):
-    """All items of a frame in order, or the failure that sends the frame to the dead letters."""
+    """All items of a frame in order, or the failure that sends the frame to the dead letters.
+
+    `accepted` is what the endpoint counted, by data category.
+    """
 
     frame: int
     project_id: int
     items: tuple[PreparedItem, ...] = ()
     failure: tuple[str, str] | None = None
+    accepted: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,8 @@ def prepare_frame(frame: Frame, rules: ScrubRules | None, workshop: Workshop) ->
                 else _prepare_item(item, arrival, workshop.handlers)
                 for item in envelope.items
             ]
-        return PreparedFrame(frame.id, frame.project_id, tuple(items))
+        accepted = _accepted(head) or quantities(envelope.items)
+        return PreparedFrame(frame.id, frame.project_id, tuple(items), accepted=accepted)
     except Problem as problem:
         # The endpoint accepted this frame, so a refusal here is a fault of ours to look into.
         return failed(frame, type(problem).__name__, problem.detail)
@@ -90,7 +100,16 @@ def prepare_frame(frame: Frame, rules: ScrubRules | None, workshop: Workshop) ->
 
 def failed(frame: Frame, reason: str, detail: str) -> PreparedFrame:
     """A frame for the dead letters."""
-    return PreparedFrame(frame.id, frame.project_id, failure=(reason, detail))
+    try:
+        accepted = _accepted(load_json(frame.head))
+    except Problem:
+        accepted = {}
+    return PreparedFrame(
+        frame.id,
+        frame.project_id,
+        failure=(reason, detail),
+        accepted=accepted or {UNKNOWN_CATEGORY: 1},
+    )
 
 
 def open_frame(frame: Frame, workshop: Workshop) -> tuple[Envelope, dict[str, Any]]:
@@ -104,12 +123,29 @@ def open_frame(frame: Frame, workshop: Workshop) -> tuple[Envelope, dict[str, An
     return parse_envelope(data, workshop.limits), head
 
 
+def quantities(items: Iterable[Item]) -> dict[str, int]:
+    """How many things of each data category some items hold."""
+    counts: dict[str, int] = {}
+    for item in items:
+        category = category_of(item.type)
+        counts[category] = counts.get(category, 0) + quantity_of(item)
+    return counts
+
+
 def quantity_of(item: Item) -> int:
     """How many things of its data category an item holds; containers say it in `item_count`."""
+    if item.type not in CONTAINERS:
+        return 1
     count = item.headers.get("item_count")
     if isinstance(count, int) and not isinstance(count, bool) and 0 < count <= _MAX_QUANTITY:
         return count
     return 1
+
+
+def _accepted(head: Any) -> dict[str, int]:
+    """What the endpoint noted of a frame's items; empty for frames that it did not count."""
+    items = head.get("items") if isinstance(head, dict) else None
+    return dict(items) if isinstance(items, dict) else {}
 
 
 def _arrival(
@@ -142,7 +178,7 @@ def _prepare_item(
         value = handler.prepare(item, arrival)
     except Problem as problem:
         return _ended(item, outcomes.INVALID, _reason(problem))
-    return PreparedItem(item.type, _category(item), 1, value)
+    return PreparedItem(item.type, category_of(item.type), 1, value)
 
 
 def _reason(problem: Problem) -> str:
@@ -151,11 +187,7 @@ def _reason(problem: Problem) -> str:
 
 
 def _ended(item: Item, outcome: str, reason: str) -> PreparedItem:
-    return PreparedItem(item.type, _category(item), quantity_of(item), None, outcome, reason)
-
-
-def _category(item: Item) -> str:
-    return ITEM_CATEGORY.get(item.type, "unknown")
+    return PreparedItem(item.type, category_of(item.type), quantity_of(item), None, outcome, reason)
 
 
 @lru_cache(maxsize=1024)

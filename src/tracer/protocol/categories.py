@@ -52,6 +52,11 @@ QUOTA_CATEGORIES: dict[str, tuple[str, ...]] = {
 
 UNKNOWN_CATEGORY = "unknown"
 
+CONTAINERS: frozenset[str] = frozenset(
+    ("span", "otel_span", "log", "otel_log", "trace_metric", "metric_buckets", "sessions")
+)
+"""Item types that hold several things of their category: `item_count` says how many."""
+
 LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "fatal": 50}
 LEVEL_NAMES: dict[int, str] = {number: name for name, number in LEVELS.items()}
 

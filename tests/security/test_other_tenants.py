@@ -46,7 +46,7 @@ def comparable(
     headers = [
         (key, plain(value))
         for key, value in answer.headers
-        if key not in ("content-length", "date")
+        if key not in ("content-length", "date", "x-request-id")
     ]
     return answer.status, headers, plain(answer.text)
 

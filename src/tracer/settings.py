@@ -79,11 +79,30 @@ class Settings:
     )
     spool_max_bytes: int = field(
         default=8 * 1024 * MIB,
-        metadata=_about("Most bytes that may wait for digest; then senders get 503.", "size"),
+        metadata=_about("Most bytes that may wait for digest.", "size"),
+    )
+    spool_max_frames: int = field(
+        default=10_000_000, metadata=_about("Most requests that may wait for digest.", "many")
+    )
+    spool_max_hours: int = field(
+        default=24,
+        metadata=_about("Hours that the oldest may wait while more is accepted.", "hours"),
+    )
+    spool_high_percent: int = field(
+        default=60,
+        metadata=_about(
+            "Share of any of these from which on the least important is refused (429).", "percent"
+        ),
     )
     disk_floor_bytes: int = field(
-        default=512 * MIB,
-        metadata=_about("Free disk space below which nothing more is accepted.", "size"),
+        default=2048 * MIB,
+        metadata=_about("Free disk space below which nothing more is accepted (503).", "size"),
+    )
+    disk_floor_percent: int = field(
+        default=5,
+        metadata=_about(
+            "The same as a share of the file system; the less of both counts.", "share"
+        ),
     )
     spike_floor_events: int = field(
         default=10_000,
@@ -363,6 +382,10 @@ _READERS: dict[str, Any] = {
     "endpoint": _endpoint,
     "metrics": _one_of("off", "local", "token"),
     "switch": _one_of("on", "off"),
+    "many": _between(1, 999_999_999),
+    "hours": _between(1, 8760),
+    "percent": _between(1, 99),
+    "share": _between(0, 100),
     "port": _between(1, 65_535),
     "size": _size,
     "memory": _memory,

@@ -10,7 +10,8 @@ import pytest
 
 from tracer import clock
 from tracer.errors import Invalid, NotFound
-from tracer.storage.spool import Bounds, Burial, NewFrame, Spool
+from tracer.storage.disk import Floor
+from tracer.storage.spool import Bounds, Burial, Capacity, NewFrame, Spool
 from tracer.storage.spool.letters import Wanted, reading
 
 DAY_S = 86_400
@@ -18,7 +19,8 @@ DAY_S = 86_400
 
 def open_spool(folder: Path, **bounds: int) -> Spool:
     path = folder / "spool.db"
-    return Spool(path, max_bytes=1 << 30, free_floor_bytes=0, letters=Bounds(**bounds))
+    floor = Floor([path], 0, 100)
+    return Spool(path, capacity=Capacity(1 << 30), floor=floor, letters=Bounds(**bounds))
 
 
 @pytest.fixture

@@ -18,13 +18,16 @@ from pathlib import Path
 import pytest
 
 from tracer.errors import Invalid, Unavailable
-from tracer.storage.spool import Frame, NewFrame, Spool
+from tracer.storage.disk import Floor
+from tracer.storage.spool import Capacity, Frame, NewFrame, Spool
 
 MIB = 1 << 20
 
 
 def open_spool(folder: Path, *, max_bytes: int = 1 << 30, free_floor_bytes: int = 0) -> Spool:
-    return Spool(folder / "spool.db", max_bytes=max_bytes, free_floor_bytes=free_floor_bytes)
+    path = folder / "spool.db"
+    floor = Floor([path], free_floor_bytes, 100)
+    return Spool(path, capacity=Capacity(max_bytes), floor=floor)
 
 
 @pytest.fixture

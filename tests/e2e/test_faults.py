@@ -125,7 +125,9 @@ def test_stop_finishes_what_was_accepted_within_five_seconds():
 @contextlib.contextmanager
 def small_disk(tmp_path: Path, megabytes: int, floor_bytes: int):
     """A running server whose data folder is a file system of its own with little space."""
-    server = Server(tmp_path, free_port(), {"disk_floor_bytes": floor_bytes})
+    server = Server(
+        tmp_path, free_port(), {"disk_floor_bytes": floor_bytes, "disk_floor_percent": 100}
+    )
     server.data.mkdir()
     mount = f'mount -t tmpfs -o size={megabytes}m,mode=0700 tmpfs "$0" && exec "$@"'
     namespace = ["unshare", "--mount"]

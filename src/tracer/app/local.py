@@ -70,12 +70,22 @@ def open_vault(
 
 def open_spool(folder: Folder, settings: Settings) -> Spool:
     """The spool with the bounds of these settings. The folder must be locked."""
-    from tracer.storage.spool import Bounds, Spool
+    from tracer.storage.disk import Floor
+    from tracer.storage.spool import Bounds, Capacity, Spool
 
     return Spool(
         folder.spool,
-        max_bytes=settings.spool_max_bytes,
-        free_floor_bytes=settings.disk_floor_bytes,
+        capacity=Capacity(
+            settings.spool_max_bytes,
+            settings.spool_max_frames,
+            settings.spool_max_hours * 3600,
+            settings.spool_high_percent,
+        ),
+        floor=Floor(
+            (folder.spool, folder.meta, folder.events, folder.blobs),
+            settings.disk_floor_bytes,
+            settings.disk_floor_percent,
+        ),
         letters=Bounds(settings.dead_letters_max_bytes, settings.dead_letters_days),
     )
 

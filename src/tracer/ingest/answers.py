@@ -52,32 +52,41 @@ async def answer(
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer_id(send: Any, event_id: str | None, verdict: Verdict | None = None) -> None:
+async def answer_id(
+    send: Any, event_id: str | None, verdict: Verdict | None = None, shed: str = ""
+) -> None:
     """What SDKs expect on success: the event id, or `{}` for an envelope without one. The verdict
-    says what of it was left out, and for how long none of it is wanted."""
+    says what of it was left out, and for how long none of it is wanted; so does `shed`, of what
+    the spool has no room for."""
     body = b'{"id":"%s"}' % event_id.encode() if event_id else b"{}"
     # No Retry-After here: JavaScript SDKs obey it on every status, and then send nothing at all.
-    await answer(send, 200, body, kind=b"application/json", extra=quota_headers(verdict))
+    await answer(send, 200, body, kind=b"application/json", extra=limit_headers(verdict, shed))
 
 
-def quota_headers(verdict: Verdict | None) -> Headers:
-    """What SDKs are told of quotas: those that are reached, and the soft ones that are exceeded."""
+def limit_headers(verdict: Verdict | None, shed: str = "") -> Headers:
+    """What SDKs are told not to send, by quotas and for want of room; and the soft quotas that are
+    exceeded."""
     told: Headers = []
-    if verdict is not None and verdict.limits:
-        told.append((b"x-sentry-rate-limits", verdict.limits.encode()))
+    limits = ", ".join(filter(None, (verdict.limits if verdict else "", shed)))
+    if limits:
+        told.append((b"x-sentry-rate-limits", limits.encode()))
     if verdict is not None and verdict.warnings:
         told.append((b"x-tracer-quota", verdict.warnings.encode()))
     return told
 
 
 async def answer_problem(
-    send: Any, problem: Problem, status: int | None = None, verdict: Verdict | None = None
+    send: Any,
+    problem: Problem,
+    status: int | None = None,
+    verdict: Verdict | None = None,
+    shed: str = "",
 ) -> None:
     """A refusal with its reason, as JSON and in `X-Sentry-Error`."""
     extra: Headers = [(b"x-sentry-error", _header_safe(problem.detail))]
     if problem.retry_after_s is not None:
         extra.append((b"retry-after", b"%d" % problem.retry_after_s))
-    extra += quota_headers(verdict)
+    extra += limit_headers(verdict, shed)
     body = msgspec.json.encode({"detail": problem.detail, "causes": []})
     await answer(send, status or problem.status, body, kind=_JSON[1], extra=extra)
 

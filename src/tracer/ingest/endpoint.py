@@ -19,12 +19,13 @@ from tracer.ingest.answers import (
     answer_id,
     answer_preflight,
     answer_problem,
-    quota_headers,
+    limit_headers,
 )
 from tracer.ingest.intake import Body, Intake, read_envelope
 from tracer.ingest.origins import is_allowed
 from tracer.ingest.prepare import quantities
 from tracer.ingest.quotas import Verdict, count_lost
+from tracer.ingest.shedding import Shed
 from tracer.kit.permissions import Permission
 from tracer.kit.routes import Receive, Routes, Scope, Send
 from tracer.projects.keys import ProjectKey
@@ -65,6 +66,8 @@ class Call:
     intake: Intake
     body: Body
     public_key: str = ""
+    #: X-Sentry-Rate-Limits for what the spool has no room for.
+    shed: str = ""
 
     @property
     def tracer(self) -> Any:
@@ -113,9 +116,10 @@ async def handle(scope: Scope, receive: Receive, send: Send, work: Any) -> None:
         known = call.project_id is not None and tracer.keys.project(call.project_id)
         counted_for = call.project_id if known and call.project_id else 0
         verdict = problem.verdict if isinstance(problem, QuotaReached) else None
-        if verdict is None:
+        shed = problem.limits if isinstance(problem, Shed) else call.shed
+        if not isinstance(problem, (QuotaReached, Shed)):
             intake.refusals.count(counted_for, f"http_{problem.status}")
-        await answer_problem(send, problem, verdict=verdict)
+        await answer_problem(send, problem, verdict=verdict, shed=shed)
     finally:
         scope["received_bytes"] = call.body.size
         intake.leave(call.body.size)
@@ -127,9 +131,11 @@ async def _receive_envelope(call: Call, receive: Receive, send: Send) -> None:
     body = await call.body.read(receive, call.headers.get(b"content-length"))
     opened = await call.intake.open(body, call.encoding, read_envelope(call.intake))
     key = _match_dsn(call, key, opened)
+    if level := call.tracer.spool.level:
+        opened, body = await _relieve(call, key, level, opened, body)
     verdict = _limit(call, key, opened)
     await spool(call, key, body, {"kind": "envelope"} | _noted(opened, verdict))
-    await answer_id(send, opened.event_id, verdict)
+    await answer_id(send, opened.event_id, verdict, call.shed)
 
 
 async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
@@ -142,15 +148,17 @@ async def _receive_store(call: Call, receive: Receive, send: Send) -> None:
         body = await call.body.read(receive, call.headers.get(b"content-length"))
     parse = partial(parse_store, content_type=call.content_type, limits=call.intake.limits)
     opened = await call.intake.open(body, call.encoding, parse)
+    if level := call.tracer.spool.level:
+        opened, body = await _relieve(call, key, level, opened, body)
     verdict = _limit(call, key, opened)
     # A payload without an id gets one now, so that the answer and every replay agree on it.
     event_id = opened.event_id or clock.new_id()
     noted = _noted(opened, verdict)
     await spool(call, key, body, {"kind": "store", "event_id": event_id} | noted)
     if call.scope["method"] == "GET":
-        await answer(send, 200, _PIXEL, kind=b"image/gif", extra=quota_headers(verdict))
+        await answer(send, 200, _PIXEL, kind=b"image/gif", extra=limit_headers(verdict, call.shed))
     else:
-        await answer_id(send, event_id, verdict)
+        await answer_id(send, event_id, verdict, call.shed)
 
 
 def _auth(call: Call) -> Auth | None:
@@ -192,6 +200,18 @@ def _noted(opened: Envelope, verdict: Verdict | None) -> dict[str, Any]:
     if verdict is not None and verdict.lost:
         noted["limited"] = verdict.lost
     return noted
+
+
+async def _relieve(
+    call: Call, key: ProjectKey, level: int, opened: Envelope, body: bytes
+) -> tuple[Envelope, bytes]:
+    """What the spool has room for on this level; Shed when nothing of it."""
+    relief = await call.tracer.shedding.relieve(level, key.project_id, opened)
+    call.shed = relief.limits
+    if relief.body is None:
+        return opened, body
+    call.headers[b"content-encoding"] = b"zstd"
+    return relief.envelope, relief.body
 
 
 def _match_dsn(call: Call, key: ProjectKey | None, opened: Envelope) -> ProjectKey:

@@ -93,6 +93,12 @@ class Intake:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._heavy, self._open_large, body, encoding, parse)
 
+    async def aside(self, size_bytes: int, work: Callable[[], T]) -> T:
+        """Do some work over so many bytes: at once, or where large bodies are taken apart."""
+        if size_bytes <= _INLINE_BYTES:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._heavy, work)
+
     def _open_large(self, body: bytes, encoding: str, parse: Callable[[bytes], T]) -> T:
         return parse(decode_body(body, encoding, self.max_decoded_bytes))
 

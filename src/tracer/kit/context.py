@@ -116,8 +116,8 @@ class Keys(Protocol):
 class Tracer:
     """The running application: settings and open stores. Only `app` makes one.
 
-    `intake`, `digest`, `quotas` and `solo` belong to the ingest package, which stands above this
-    one.
+    `intake`, `shedding`, `digest`, `quotas` and `solo` belong to the ingest package, which stands
+    above this one.
     """
 
     settings: Settings
@@ -140,6 +140,7 @@ class Tracer:
     watch: Watch
     own_errors: OwnErrors
     intake: Any = None
+    shedding: Any = None
     digest: Any = None
     quotas: Any = None
     solo: Any = None

@@ -51,6 +51,11 @@ def decode_body(body: bytes, encoding: str, limit_bytes: int) -> bytes:
     return decoder(body, limit_bytes)
 
 
+def encode_zstd(data: bytes) -> bytes:
+    """A body for `decode_body` with the encoding `zstd`, at the speed of the fastest level."""
+    return zstandard.compress(data, 1)
+
+
 class _Sink:
     """Collects output and refuses the step that passes the limit."""
 

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from tracer.errors import Invalid, TooLarge
 from tracer.protocol.encoding import decode_body
 from tracer.protocol.lenient import load_json
@@ -129,6 +131,15 @@ def parse_envelope(data: bytes, limits: Limits) -> Envelope:
             raise TooLarge(f"envelope has more than {limits.items} items")
         position = stop + 1
     return Envelope(headers, items)
+
+
+def join_envelope(envelope: Envelope) -> bytes:
+    """The bytes that `parse_envelope` takes apart into this envelope."""
+    parts: list[bytes | memoryview] = [msgspec.json.encode(envelope.headers), b"\n"]
+    for item in envelope.items:
+        headers = {**item.headers, "length": len(item.payload)}
+        parts += [msgspec.json.encode(headers), b"\n", item.payload, b"\n"]
+    return b"".join(parts)
 
 
 def parse_store(data: bytes, content_type: str, limits: Limits) -> Envelope:

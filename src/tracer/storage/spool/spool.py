@@ -6,15 +6,18 @@ Never decodes a frame. Everything that is written goes through the one writer th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
 import apsw
 
 from tracer.storage import migrate, sqlite
+from tracer.storage.disk import Floor, Low
 from tracer.storage.spool.burial import Bounds, Letters
 from tracer.storage.spool.frames import Frame, NewFrame
 from tracer.storage.spool.letters import LetterReader, steps
+from tracer.storage.spool.pressure import Capacity, Load
 from tracer.storage.spool.writer import Writer
 
 PAGE_BYTES = 8192
@@ -30,22 +33,19 @@ class Spool:
         self,
         path: Path,
         *,
-        max_bytes: int,
-        free_floor_bytes: int,
+        capacity: Capacity,
+        floor: Floor,
         letters: Bounds = Bounds(),  # noqa: B008
     ) -> None:
         """Open or create the file; frames that wait in it are still there.
 
-        `max_bytes` bounds what may wait, `free_floor_bytes` is the space the disk must keep.
         Raises Invalid (damaged, or of a newer tracer) and Unavailable.
         """
         connection = sqlite.open_writer(path, page_bytes=PAGE_BYTES, cache_bytes=CACHE_BYTES)
         try:
             migrate.migrate(connection, path, steps())
             _give_back(connection)
-            self._writer = Writer(
-                connection, path, max_bytes=max_bytes, free_floor_bytes=free_floor_bytes
-            )
+            self._writer = Writer(connection, path, capacity, floor)
         except apsw.Error as error:
             connection.close()
             raise sqlite.opening_problem(error, path) from error
@@ -124,6 +124,24 @@ class Spool:
     def waiting_bytes(self) -> int:
         """Size of what waits, frames that are not yet on disk included."""
         return self._writer.waiting_bytes
+
+    @property
+    def level(self) -> int:
+        """How much must be refused: 0 nothing, 7 everything. See `pressure`; cheap to ask."""
+        return self._writer.pressure.level
+
+    def load(self) -> Load:
+        """How full the spool is now, by each of its bounds."""
+        return self._writer.load()
+
+    @property
+    def low(self) -> Low | None:
+        """The file system that is below its floor: nothing is accepted meanwhile."""
+        return self._writer.low
+
+    def tell_levels(self, tell: Callable[[Load], None]) -> None:
+        """Have `tell` called with each new level, on the writer's thread; it must not block."""
+        self._writer.on_level = tell
 
     @property
     def last_id(self) -> int:

@@ -6,14 +6,11 @@ switch interval. So a group of frames is one statement with one step, whatever i
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
@@ -23,14 +20,14 @@ import msgspec
 
 from tracer.errors import Unavailable
 from tracer.storage import sqlite
+from tracer.storage.disk import Floor, Low
+from tracer.storage.spool import waiters
 from tracer.storage.spool.checkpoint import Checkpointer
 from tracer.storage.spool.frames import NewFrame
+from tracer.storage.spool.pressure import Ages, Capacity, Load, Pressure
+from tracer.storage.spool.waiters import Append, Loop, Waiter
 
 T = TypeVar("T")
-Loop = asyncio.AbstractEventLoop | None
-Waiter = asyncio.Future[int] | Future[int]
-Append = tuple[NewFrame, Loop, Waiter]
-Told = tuple[Waiter, int]
 
 GROUP_BYTES = 8 << 20
 FORGET_EVERY_S = 0.25
@@ -65,27 +62,29 @@ class Writer:
     """Owns the only connection that writes. Counters may be read from any thread."""
 
     def __init__(
-        self, connection: apsw.Connection, path: Path, *, max_bytes: int, free_floor_bytes: int
+        self, connection: apsw.Connection, path: Path, capacity: Capacity, floor: Floor
     ) -> None:
         self._connection = connection
-        self._folder = path.parent
-        self._max_bytes = max_bytes
-        self._free_floor_bytes = free_floor_bytes
+        self._capacity = capacity
+        self._floor = floor
+        self.pressure = Pressure(capacity)
+        #: Told of a new level, on the writer's thread.
+        self.on_level: Callable[[Load], None] | None = None
         self._queue: SimpleQueue[Append | _Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._arrival = threading.Condition()
         self._nudges = 0
         self._closed = False
-        self._disk_is_low = False
+        self.low: Low | None = None
         self._disk_check_at = 0.0
         self._failing = False
-        self._forget_through = 0
         self._forget_at = 0.0
         connection.wal_autocheckpoint(0)
         # A log that keeps its length is overwritten in place: an fsync then takes half the time.
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         self.last_id: int
         self.depth: int
+        self.waiting_frames: int
         self.waiting_bytes: int
         newest, self._forgotten = _one(connection, "SELECT newest, forgotten FROM marks")
         last, self.depth, self.waiting_bytes = _one(
@@ -96,6 +95,9 @@ class Writer:
             """,
         )
         self.last_id = max(newest, last)
+        self._forget_through = self._forgotten
+        self.waiting_frames = self.depth
+        self._ages = Ages(self.last_id, time.monotonic())
         self._checkpointer = Checkpointer(path)
         self._check_disk(time.monotonic())
         self._thread = threading.Thread(target=self._loop, name="spool-writer", daemon=True)
@@ -110,11 +112,15 @@ class Writer:
         with self._lock:
             if self._closed:
                 raise Unavailable("tracer is stopping", retry_after_s=sqlite.RETRY_AFTER_S)
-            if self._disk_is_low:
+            if self.low is not None:
                 raise Unavailable("The disk is nearly full", retry_after_s=60)
-            if self.waiting_bytes + size > self._max_bytes:
+            if (
+                self.waiting_bytes + size > self._capacity.max_bytes
+                or self.waiting_frames >= self._capacity.max_frames
+            ):
                 raise Unavailable("Too much is waiting to be digested", retry_after_s=30)
             self.waiting_bytes += size
+            self.waiting_frames += 1
             self._queue.put((frame, loop, waiter))
 
     def run(
@@ -161,6 +167,15 @@ class Writer:
             self._nudges += 1
             self._arrival.notify_all()
 
+    def load(self) -> Load:
+        """What waits now."""
+        age_s = self._age_s(time.monotonic())
+        return self.pressure.weigh(self.waiting_bytes, self.waiting_frames, age_s)
+
+    def _age_s(self, now: float) -> float:
+        oldest = self._forget_through + 1
+        return self._ages.age_s(oldest, now) if oldest <= self.last_id else 0.0
+
     def close(self) -> None:
         """Write what is pending, stop both threads, close the connection."""
         with self._lock:
@@ -192,6 +207,7 @@ class Writer:
                 self._delete(now)
             if self._checkpointer.is_behind:
                 self._checkpointer.catch_up(self._connection)
+            self._weigh()
         while self._forget_through > self._forgotten:
             forgotten = self._forgotten
             self._delete(time.monotonic())
@@ -223,7 +239,18 @@ class Writer:
         """How long to sleep when nothing arrives."""
         if self._forget_through > self._forgotten:
             return max(0.0, self._forget_at - time.monotonic())
-        return DISK_CHECK_EVERY_S if self._disk_is_low else None
+        return DISK_CHECK_EVERY_S if self.low is not None else None
+
+    def _weigh(self) -> None:
+        """Measure how full it is, and tell of a new level."""
+        now = time.monotonic()
+        self._ages.note(self.last_id, now)
+        self._ages.forget(self._forget_through + 1)
+        age_s = self._age_s(now)
+        if self.pressure.update(self.waiting_bytes, self.waiting_frames, age_s):
+            tell = self.on_level
+            if tell is not None:
+                tell(self.load())
 
     def _commit(self, appends: list[Append]) -> None:
         first = self.last_id + 1
@@ -243,11 +270,12 @@ class Writer:
             self._failed(error)
             with self._lock:
                 self.waiting_bytes -= offset - 1
-            _tell(appends, first, partial(_refuse, detail=f"The event cannot be stored: {error}"))
+                self.waiting_frames -= len(appends)
+            waiters.refuse(appends, first, f"The event cannot be stored: {error}")
             return
         self._failing = False
         self._count(len(appends))
-        _tell(appends, first, _accept)
+        waiters.accept(appends, first)
         self._wake_readers()
         self._checkpointer.wrote(offset)
 
@@ -305,6 +333,7 @@ class Writer:
         if added is not None:
             with self._lock:
                 self.waiting_bytes += added[1]
+                self.waiting_frames += 1
             self._count(1)
             self._wake_readers()
 
@@ -341,43 +370,15 @@ class Writer:
         self.depth -= count
         with self._lock:
             self.waiting_bytes -= size
+            self.waiting_frames -= count
 
     def _check_disk(self, now: float) -> None:
         self._disk_check_at = now + DISK_CHECK_EVERY_S
-        try:
-            status = os.statvfs(self._folder)
-        except OSError as error:
-            self._failed(error)
-            self._disk_is_low = True
-        else:
-            self._disk_is_low = status.f_bavail * status.f_frsize < self._free_floor_bytes
-
-
-def _tell(appends: list[Append], first: int, tell: Callable[[list[Told]], None]) -> None:
-    """Report a group's fate: one wake-up for each event loop, at once to those without one."""
-    waiting: dict[Loop, list[Told]] = {}
-    for number, (_, loop, waiter) in enumerate(appends, first):
-        waiting.setdefault(loop, []).append((waiter, number))
-    for loop, told in waiting.items():
-        if loop is None:
-            tell(told)
-            continue
-        try:
-            loop.call_soon_threadsafe(tell, told)
-        except RuntimeError:
-            log.warning("An event loop ended before its frames were written")
-
-
-def _accept(told: list[Told]) -> None:
-    for waiter, number in told:
-        if not waiter.done():
-            waiter.set_result(number)
-
-
-def _refuse(told: list[Told], detail: str) -> None:
-    for waiter, _ in told:
-        if not waiter.done():
-            waiter.set_exception(Unavailable(detail, retry_after_s=sqlite.RETRY_AFTER_S))
+        before, self.low = self.low, self._floor.look()
+        if self.low is not None and before is None:
+            log.error("The disk is nearly full, nothing is accepted: %s", self.low.text)
+        elif self.low is None and before is not None:
+            log.warning("There is room on the disk again")
 
 
 def _one(connection: apsw.Connection, sql: str, *params: int) -> tuple[Any, ...]:

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("tracer.serve")
 
 BACKLOG = 1024
-#: Connections, idle ones too; live pages hold one each.
-CONNECTIONS = 4096
-IDLE_S = 60
+#: Files that are open besides connections: stores, their journals, pipes of processes.
+FILES = 256
 #: Requests under way get this long; the stores then have the rest of the five seconds.
 DRAIN_S = 1.5
 #: After this long it ends in any case: what was acknowledged is on disk.
@@ -41,9 +40,9 @@ GIVE_UP_S = 4.5
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Conflict or Invalid says why it cannot."""
     address = probe(settings.host, settings.port)
-    _allow_connections()
+    connections = _allow_connections(settings.max_connections)
     interpreter.tune()
-    _run(_serve(app.build(settings), address))
+    _run(_serve(app.build(settings), address, connections))
 
 
 def probe(host: str, port: int) -> str:
@@ -69,12 +68,12 @@ def probe(host: str, port: int) -> str:
         raise Invalid(f"Cannot listen on {host} port {port}: {error}") from None
 
 
-async def _serve(application: app.Application, address: str) -> None:
+async def _serve(application: app.Application, address: str, connections: int) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
     tracer = await application.site.startup()
     interpreter.settle()
-    server = _server(application, address)
+    server = _server(application, address, connections)
     serving = asyncio.create_task(server.serve())
     try:
         await _until_listening(address, application.settings.port, serving)
@@ -100,7 +99,7 @@ async def _serve(application: app.Application, address: str) -> None:
         log.info("stopped")
 
 
-def _server(application: app.Application, address: str) -> Server:
+def _server(application: app.Application, address: str, connections: int) -> Server:
     settings = application.settings
     return Server(
         application.site,
@@ -108,10 +107,12 @@ def _server(application: app.Application, address: str) -> Server:
         port=settings.port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=IDLE_S * 1000, max_buffer_size=64 * 1024),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=settings.idle_timeout_s * 1000, max_buffer_size=64 * 1024
+        ),
         websockets=False,
         backlog=BACKLOG,
-        backpressure=CONNECTIONS,
+        backpressure=connections,
         log_enabled=settings.log_level == "debug",
         log_dictconfig=_GRANIAN_LOGS,
     )
@@ -134,14 +135,17 @@ def _end_in_any_case() -> None:
     timer.start()
 
 
-def _allow_connections() -> None:
-    """Raise the limit on open files as far as it may be."""
+def _allow_connections(wanted: int) -> int:
+    """Raise the limit on open files as far as it may be; how many connections fit in it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS * 2
+    files = wanted + FILES
     if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        files = min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    if files < wanted + FILES:
+        log.warning("only %d files may be open: raise the limit for %d connections", files, wanted)
+    return max(files - FILES, files // 2)
 
 
 def _on_signals(stopping: asyncio.Event) -> None:

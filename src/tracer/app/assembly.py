@@ -166,6 +166,7 @@ class Application:
             max_body_bytes=settings.max_body_bytes,
             max_decoded_bytes=settings.max_decoded_bytes,
             inflight_bytes=settings.inflight_bytes,
+            body_timeout_s=settings.body_timeout_s,
         )
         stack.callback(intake.close)
         tracer.shedding = Shedding(intake)

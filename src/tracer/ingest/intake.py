@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tracer.errors import Invalid, TooLarge, Unavailable
+from tracer.errors import Invalid, Problem, TooLarge, Unavailable
 from tracer.ingest.outcomes import Refusals
+from tracer.ingest.patience import Patience
 from tracer.protocol.encoding import decode_body
 from tracer.protocol.envelope import Envelope, Limits, parse_envelope
 
@@ -30,11 +31,19 @@ _MAX_SHARE = 0.75
 class Intake:
     """Bounds and counters of the requests that are being received."""
 
-    def __init__(self, *, max_body_bytes: int, max_decoded_bytes: int, inflight_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        max_body_bytes: int,
+        max_decoded_bytes: int,
+        inflight_bytes: int,
+        body_timeout_s: float,
+    ) -> None:
         self.max_body_bytes = max_body_bytes
         self.max_decoded_bytes = max_decoded_bytes
         self.limits = Limits()
         self.refusals = Refusals()
+        self.patience = Patience(body_timeout_s)
         self._inflight_limit = inflight_bytes
         self._inflight_bytes = 0
         self._busy = 0
@@ -103,18 +112,42 @@ class Intake:
         return parse(decode_body(body, encoding, self.max_decoded_bytes))
 
 
+class Late(Problem):
+    """The body did not come in time."""
+
+    status = 408
+
+
 class Body:
     """Receives one request's body within the limits of `intake`; `size` is what it holds."""
+
+    __slots__ = ("_intake", "is_late", "size")
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self.size = 0
+        self.is_late = False
 
     async def read(self, receive: Callable[[], Any], declared: bytes | None) -> bytes:
-        """The whole body. TooLarge as soon as that is known; Invalid when the client goes away."""
+        """The whole body. TooLarge as soon as that is known; Invalid when the client goes away,
+        Late when it takes too long."""
         limit = self._intake.max_body_bytes
         if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
             raise TooLarge(f"request body exceeded the limit of {limit} bytes")
+        patience = self._intake.patience
+        patience.begin(self)
+        try:
+            return await self._receive(receive)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.is_late or task is None:
+                raise
+            task.uncancel()
+            raise Late("the body did not come in time") from None
+        finally:
+            patience.end(self)
+
+    async def _receive(self, receive: Callable[[], Any]) -> bytes:
         first = await self._next(receive)
         if not first.get("more_body"):
             return self._keep(first)

@@ -76,7 +76,7 @@ class Gauge:
             clock_jump_s=self._clock_jump_s(now),
             write_held_s=tracer.meta.write_held_s,
             free_bytes=free,
-            floor_bytes=tracer.settings.disk_floor_bytes,
+            floor_bytes=tracer.spool.floor_bytes,
             full_in_s=self._full_in_s(now, free),
             stores={
                 name: Probe(now - at, self._errors[name]) for name, at in self._answered_at.items()
@@ -173,7 +173,7 @@ class Gauge:
         began, before = self._disk[0]
         if now - began < FILL_FROM_S or before <= free:
             return None
-        floor = self._tracer.settings.disk_floor_bytes
+        floor = self._tracer.spool.floor_bytes
         return max(free - floor, 0) * (now - began) / (before - free)
 
 

@@ -129,7 +129,8 @@ def _of_disk(look: Look) -> Iterator[Sign]:
         yield Sign(
             "disk_full",
             f"The disk has {_size(look.free_bytes)} left, less than the "
-            f"{_size(look.floor_bytes)} of the setting disk_floor_bytes: nothing is accepted.",
+            f"{_size(look.floor_bytes)} that the settings disk_floor_bytes and disk_floor_percent "
+            "ask for: nothing is accepted.",
             "Free space on the disk, or make it larger. Accepting goes on by itself then.",
             blocks=True,
         )

@@ -46,6 +46,14 @@ class Floor:
         self._percent = percent
         self.low: Low | None = None
 
+    def bytes_of(self, path: Path) -> int:
+        """The floor of the file system that a path lies on; 0 when it cannot be asked."""
+        try:
+            status = os.statvfs(_existing(path))
+        except OSError:
+            return 0
+        return self._floor_of(status.f_blocks * status.f_frsize)
+
     def look(self) -> Low | None:
         """The first file system that is too full, or None. Never raises."""
         seen: set[int] = set()
@@ -68,10 +76,13 @@ class Floor:
     def _of(self, place: Path) -> Low | None:
         status = os.statvfs(place)
         total, free = status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
-        floor = min(self._floor_bytes, total * self._percent // 100)
+        floor = self._floor_of(total)
         if self.low is not None:
             floor += floor // _BACK_SHARE
         return Low(place, free, floor) if free < floor else None
+
+    def _floor_of(self, total_bytes: int) -> int:
+        return min(self._floor_bytes, total_bytes * self._percent // 100)
 
 
 def _existing(path: Path) -> Path:

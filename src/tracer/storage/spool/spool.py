@@ -41,6 +41,7 @@ class Spool:
 
         Raises Invalid (damaged, or of a newer tracer) and Unavailable.
         """
+        self._path, self._floor = path, floor
         connection = sqlite.open_writer(path, page_bytes=PAGE_BYTES, cache_bytes=CACHE_BYTES)
         try:
             migrate.migrate(connection, path, steps())
@@ -138,6 +139,11 @@ class Spool:
     def low(self) -> Low | None:
         """The file system that is below its floor: nothing is accepted meanwhile."""
         return self._writer.low
+
+    @property
+    def floor_bytes(self) -> int:
+        """The free space that the spool's own file system must keep."""
+        return self._floor.bytes_of(self._path)
 
     def tell_levels(self, tell: Callable[[Load], None]) -> None:
         """Have `tell` called with each new level, on the writer's thread; it must not block."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer import accounts, channels, ingest, issues, projects
-from tracer.features import audit, dead_letters, feedback
+from tracer.features import audit, dead_letters, feedback, operations
 from tracer.kit.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
@@ -15,4 +15,5 @@ FEATURES: tuple[Feature, ...] = (
     feedback.FEATURE,
     audit.FEATURE,
     dead_letters.FEATURE,
+    operations.FEATURE,
 )

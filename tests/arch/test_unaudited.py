@@ -27,6 +27,7 @@ BOOKKEEPING = {
     ("channels/mail.py", "mail queue"),
     ("features/audit/tasks.py", "removing entries that a retention run let go"),
     ("features/feedback/__init__.py", "messages find their issues"),
+    ("features/operations/tasks.py", "free space of the disk"),
     ("ingest/digest.py", "digest"),
     ("issues/tasks.py", "erasing what a deleted issue left"),
     ("issues/tasks.py", "forgetting ids of old events"),

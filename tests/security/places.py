@@ -71,6 +71,8 @@ AT: dict[tuple[str, str], Place] = {
     ("/teams/", "slug"): Place(lambda t: t.team, "organization", "no-such-team"),
     ("/join/", "slug"): Place(lambda t: t.organization, "nothing", "no-such-organization"),
     ("/account/security/devices/", "ref"): Place(kept("device_ref"), "person", "f" * 64),
+    ("/settings/server/errors/", "event_id"): Place(lambda t: "0" * 32, "nothing", "1" * 32),
+    ("/settings/server/tasks/", "task_id"): Place(lambda t: 1, "nothing"),
     ("/settings/tokens/", "token_id"): Place(kept("organization_token_id"), "organization"),
     ("/api/0/organizations/", "token_id"): Place(kept("organization_token_id"), "organization"),
 }

@@ -21,6 +21,8 @@ from tracer.accounts.actions import (
     invite,
 )
 from tracer.accounts.queries import organization_settings, user
+from tracer.features.operations import tasks as operations
+from tracer.storage.timing import SlowQuery
 
 DAY_MS = 86_400_000
 NEW_PASSWORD = "a quiet harbour at dusk 42"
@@ -138,6 +140,22 @@ def to_mail(world: World) -> Ask:
 def to_test_mail(world: World) -> Ask:
     """Nobody listens there."""
     return replace(mail_server(world), fails=True)
+
+
+def failed_task(world: World) -> Ask:
+    """A task that was given up."""
+    now = clock.now_ms()
+    task = {"name": "no.such.task", "arguments": "{}", "status": "failed"}
+    return Ask({}, values={"task_id": world.insert("tasks", **task, due_at=now, created_at=now)})
+
+
+def own_error(world: World) -> Ask:
+    """The server has an error of its own."""
+    world.tracer.own_errors.note_query(SlowQuery("meta", "SELECT 1", 9.0))
+    event_id = world.tracer.own_errors.waiting[-1]["event_id"]
+    operations.deliver(world.tracer)
+    world.app.digest()
+    return Ask({}, values={"event_id": event_id})
 
 
 def to_forget(world: World) -> Ask:
@@ -356,6 +374,8 @@ WRITES: dict[str, Body | Callable[[World], Ask]] = {
     },
     # The server
     "POST /settings/mail/": to_mail,
+    "POST /settings/server/tasks/{task_id:int}/retry": failed_task,
+    "POST /settings/server/errors/{event_id}": own_error,
     "POST /settings/mail/remove": mail_server,
     "POST /settings/mail/test": to_test_mail,
     # Projects and keys

@@ -59,6 +59,13 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerAdminsChanged:
+    """Somebody administers this server from now on, or no longer."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A user in an organization, with the role that decides permissions."""
 

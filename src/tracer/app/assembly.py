@@ -23,7 +23,7 @@ from tracer.ingest.quotas import Quotas
 from tracer.ingest.shedding import Shedding, announce
 from tracer.ingest.solo import Equipment, Solo
 from tracer.ingest.spikes import Spikes
-from tracer.kit import api_pages, live
+from tracer.kit import api_pages, live, status
 from tracer.kit.check import check
 from tracer.kit.context import Tracer
 from tracer.kit.control import Control
@@ -196,7 +196,8 @@ class Application:
         tracer.worker.start(tracer)
         stack.callback(tracer.worker.stop, WORKER_STOP_S)
         commands = local.commands(tracer.meta, tracer.vault, self.url, lambda: tracer.spool)
-        control = Control(self.folder.control, commands)
+        own = {"status": partial(status.gather, tracer)}
+        control = Control(self.folder.control, {**commands, **own})
         control.start()
         stack.callback(control.stop)
         observing.observe(stack, tracer)

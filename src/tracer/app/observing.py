@@ -37,6 +37,8 @@ def observe(stack: ExitStack, tracer: Tracer) -> None:
     def note(query: SlowQuery) -> None:
         note_slow(query)
         tracer.samples.note_query(query)
+        if tracer.settings.own_errors == "on":
+            tracer.own_errors.note_query(query)
         tracer.metrics.slow_queries.labels(query.store).inc()
 
     stack.callback(timing.listen(note))

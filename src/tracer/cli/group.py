@@ -27,6 +27,7 @@ class Commands(click.Group):
 
     names = (
         "serve",
+        "status",
         "setup",
         "account",
         "access",
@@ -59,6 +60,7 @@ def main() -> None:
 
     \b
     tracer serve                 start; the first start prints how to go on
+    tracer status                how the server does
     tracer settings              every setting, its value and where it came from
     tracer demo                  fill a project with two weeks of made-up events
 

@@ -69,6 +69,15 @@ class Series:
         self.sizes[bisect_left(SIZE_BYTES, received_bytes)] += 1
         self.received += received_bytes
 
+    def quantile(self, share: float) -> float:
+        """The bound under which this share of the requests was answered; at most the worst."""
+        wanted, total = share * self.count, 0
+        for bound, number in zip(LATENCY_S, self.latency, strict=False):
+            total += number
+            if total >= wanted:
+                return min(bound, self.worst_s)
+        return self.worst_s
+
     @property
     def count(self) -> int:
         """All requests so far."""

@@ -20,10 +20,13 @@ from tracer import __version__, clock
 from tracer.kit import tracing
 from tracer.kit.redact import redact
 from tracer.kit.samples import Sample
+from tracer.storage.timing import SlowQuery
 
 WAITING = 100
 AGAIN_S = 60.0
 A_MINUTE = 20
+#: A statement that takes longer is reported.
+SLOW_QUERY_S = 1.0
 FRAMES = 60
 #: Errors of these are never reported: they report, or speak to those who do.
 SILENT = ("tracer.own", "tracer.otlp")
@@ -60,6 +63,11 @@ class OwnErrors(logging.Handler):
         """A request was kept; slow ones are reported."""
         if sample.why == "slow" and self._may((sample.route, "slow")):
             self.waiting.append(_of_sample(sample))
+
+    def note_query(self, query: SlowQuery) -> None:
+        """A statement was slow; the very slow are reported."""
+        if query.seconds >= SLOW_QUERY_S and self._may((query.sql, query.store)):
+            self.waiting.append(_of_query(query))
 
     def _may(self, place: tuple[str, int | str]) -> bool:
         """Whether this place may be reported now."""
@@ -116,6 +124,14 @@ def _of_sample(sample: Sample) -> dict[str, Any]:
             for query in sample.queries
         ],
     }
+    return event
+
+
+def _of_query(query: SlowQuery) -> dict[str, Any]:
+    event = _event("warning", "tracer.slow")
+    event["logentry"] = {"formatted": f"Slow query of {query.store}: {query.sql[:200]}"}
+    event["fingerprint"] = ["slow-query", query.store, query.sql[:500]]
+    event["extra"] = {"seconds": round(query.seconds, 3), "sql": query.sql[:2000]}
     return event
 
 

@@ -44,7 +44,8 @@ def page(
     """A whole page, or only `part` when htmx asks for it.
 
     Templates also get: req, actor, can(permission), nav, projects, theme, csrf, flashes (pairs of
-    kind and message), settings(group), static(path), slots(name, …).
+    kind and message), stalls (what is wrong, for server administrators), settings(group),
+    static(path), slots(name, …).
     """
     templates = req.tracer.templates
     wants_part = part is not None and req.is_htmx
@@ -62,6 +63,7 @@ def page(
         projects=req.projects,
         theme=actor.theme,
         csrf=csrf.token(req),
+        stalls=req.tracer.watch.active if actor.is_server_admin else (),
         flashes=[] if wants_part else flashes.take(req),
     )
     name = part if wants_part and part is not None else template
@@ -145,6 +147,13 @@ def problem(req: Req, error: Problem) -> Response:
     if req.is_htmx:
         flash(req, error.detail, "error")
         return Response(b"", error.status, {"hx-reswap": "none", **headers}, "text/html")
-    response = page(req, "error.html", status=error.status, detail=error.detail, code=error.status)
+    response = page(
+        req,
+        "error.html",
+        status=error.status,
+        detail=error.detail,
+        code=error.status,
+        error_id=req.error_id if req.actor.is_server_admin else "",
+    )
     response.headers.update(headers)
     return response

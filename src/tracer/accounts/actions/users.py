@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 from tracer import clock
 from tracer.accounts.actions.members import add_member
 from tracer.accounts.actions.organizations import rename_organization
-from tracer.accounts.model import NAME_MAX, THEMES, check_email, secret_hash
+from tracer.accounts.model import (
+    NAME_MAX,
+    THEMES,
+    ServerAdminsChanged,
+    check_email,
+    secret_hash,
+)
 from tracer.accounts.queries import first_organization, setup_link_is_open, user_by_email
 from tracer.errors import Conflict, Invalid, NotFound
 from tracer.kit import audit
@@ -43,6 +49,7 @@ def create_user(
     made: dict[str, Any] = {"email": email, "name": name.strip()[:NAME_MAX]}
     if is_server_admin:
         made["is_server_admin"] = True
+        tx.emit(ServerAdminsChanged(user_id))
     audit.record(tx, "user.create", "user", user_id, name=email, after=made)
     return user_id
 
@@ -58,6 +65,7 @@ def set_server_admin(tx: Tx, user_id: int, value: bool) -> bool:
     if not value and tx.value("SELECT count(*) FROM users WHERE is_server_admin") < 2:
         raise Conflict("Somebody must administer the server. Name another account first.")
     tx.execute("UPDATE users SET is_server_admin = :value WHERE id = :id", value=value, id=user_id)
+    tx.emit(ServerAdminsChanged(user_id))
     audit.record(
         tx,
         "user.server_admin",

@@ -173,6 +173,16 @@ class LetterReader:
         """Size of all their bodies."""
         return int(self._rows("SELECT coalesce(sum(size_bytes), 0) FROM dead_letters")[0][0])
 
+    def waiting(self, position: int) -> tuple[int, int]:
+        """Frames that wait behind a position, and their bytes."""
+        sql = """
+            SELECT count(*), coalesce(sum(length(head) + length(body)), 0)
+              FROM frames
+             WHERE id > :position
+        """
+        count, size = self._rows(sql, position=position)[0]
+        return int(count), int(size)
+
     def newest(self) -> int:
         """The newest one's id; 0 when there is none."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM dead_letters")[0][0])
@@ -214,6 +224,12 @@ def reading(path: Path) -> Iterator[LetterReader]:
         raise sqlite.opening_problem(error, path) from error
     finally:
         connection.close()
+
+
+def waiting(path: Path, position: int) -> tuple[int, int]:
+    """How many frames after a position wait in a spool file, and their bytes."""
+    with reading(path) as reader:
+        return reader.waiting(position)
 
 
 def steps() -> list[migrate.Migration]:

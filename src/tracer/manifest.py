@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer import accounts, channels, ingest, issues, projects
-from tracer.features import audit, dead_letters, feedback, operations
+from tracer.features import accounting, audit, dead_letters, feedback, operations
 from tracer.kit.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
@@ -14,6 +14,7 @@ FEATURES: tuple[Feature, ...] = (
     issues.FEATURE,
     feedback.FEATURE,
     audit.FEATURE,
+    accounting.FEATURE,
     dead_letters.FEATURE,
     operations.FEATURE,
 )

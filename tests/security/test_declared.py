@@ -37,6 +37,8 @@ FLOORS: tuple[tuple[str, set[P], set[P]], ...] = (
     (ORG + "audit-logs/retention/", {P.ORG_WRITE}, {P.ORG_ADMIN}),
     (ORG + "audit-logs/", {P.ORG_WRITE}, set()),
     (r"/settings/tokens/", {P.ORG_WRITE}, {P.ORG_WRITE}),
+    (r"/settings/accounting/", {P.PROJECT_READ}, set()),
+    (ORG + "accounting/", {P.PROJECT_READ}, set()),
     (r"/settings/dead-letters/export", set(), {P.PROJECT_WRITE}),
     (r"/settings/dead-letters/", {P.PROJECT_WRITE}, {P.PROJECT_ADMIN}),
     (ORG + "org-auth-tokens/", {P.ORG_WRITE}, {P.ORG_WRITE}),

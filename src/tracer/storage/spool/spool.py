@@ -97,6 +97,25 @@ class Spool:
             frames.append(Frame(*row))
         return frames
 
+    def waiting_items(self, position: int, limit: int) -> dict[tuple[int, str], int]:
+        """By project and data category, the items of the frames after a position, as the endpoint
+        counted them; of the first `limit` frames at most."""
+        cursor = self._readers.here().execute(
+            """
+            SELECT f.project_id, j.key, sum(j.value)
+              FROM (
+                SELECT project_id, CAST(head AS TEXT) AS head
+                  FROM frames
+                 WHERE id > :position
+                 ORDER BY id
+                 LIMIT :limit
+              ) f, json_each(f.head, '$.items') j
+             GROUP BY f.project_id, j.key
+            """,
+            {"position": position, "limit": limit},
+        )
+        return {(project_id, category): count for project_id, category, count in cursor}
+
     def oldest_at(self, position: int) -> float | None:
         """When the frame after a position was received (unix seconds); None when there is none."""
         sql = "SELECT received_at FROM frames WHERE id > ? ORDER BY id LIMIT 1"

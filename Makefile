@@ -48,6 +48,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.tests: pyproject.toml $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -U 'pip>=25.1'
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group dev
+	@command -v cc >/dev/null || ($(APT) update -qq && $(APT) install -y -qq gcc libc6-dev)
 	@[ -x /usr/bin/chromium ] || ($(APT) update -qq && $(APT) install -y -qq chromium)
 	@touch $@
 

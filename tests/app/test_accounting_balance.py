@@ -9,6 +9,7 @@ import pytest
 
 from harness import Running, envelope, running
 from tracer import clock, manifest
+from tracer.accounts import actions
 from tracer.ingest import balance
 from tracer.ingest.items import ItemHandler
 from tracer.kit.feature import Feature
@@ -86,3 +87,8 @@ def test_item_that_digest_loses_is_noted_and_shown(tmp_path: Any) -> None:
         assert [(one.category, one.accepted, one.decided) for one in found] == [("unknown", 1, 2)]
     with running(tmp_path / "data") as tracer:
         assert tracer.tracer.digest.imbalance, "it is still known after a start"
+        owner = tracer.add_user()
+        with tracer.meta.write() as tx:
+            actions.set_server_admin(tx, owner, True)
+        tracer.tracer.watch.look()
+        assert "The accounts do not balance" in tracer.page("/issues/").text

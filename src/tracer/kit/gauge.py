@@ -78,6 +78,7 @@ class Gauge:
             free_bytes=free,
             floor_bytes=tracer.spool.floor_bytes,
             full_in_s=self._full_in_s(now, free),
+            balances=not tracer.digest.imbalance,
             stores={
                 name: Probe(now - at, self._errors[name]) for name, at in self._answered_at.items()
             },

@@ -53,6 +53,7 @@ class Look:
     free_bytes: int | None = None
     floor_bytes: int = 0
     full_in_s: float | None = None
+    balances: bool = True
     stores: dict[str, Probe] = field(default_factory=dict)
 
 
@@ -69,6 +70,13 @@ def signs(look: Look, stall_after_s: float) -> Iterator[Sign]:
     yield from _of_digest(look, stall_after_s)
     yield from _of_disk(look)
     yield from _of_process(look, stall_after_s)
+    if not look.balances:
+        yield Sign(
+            "accounts_imbalance",
+            "The accounts do not balance: items were accepted of which tracer cannot say what "
+            "became.",
+            "Run `tracer doctor`: it names the hours. The server's log names the batch.",
+        )
 
 
 def _of_stores(look: Look, stall_after_s: float) -> Iterator[Sign]:

@@ -28,6 +28,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"write_held_s": 16}, ["write_stuck"]),
     ({"free_bytes": 10**9 - 1}, ["disk_full"]),
     ({"free_bytes": None}, ["disk_unknown"]),
+    ({"balances": False}, ["accounts_imbalance"]),
     ({"full_in_s": 7 * 3600}, []),
     ({"full_in_s": 5 * 3600}, ["disk_filling"]),
     ({"stores": {"meta": Probe(14)}}, []),

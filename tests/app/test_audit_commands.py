@@ -46,6 +46,7 @@ READS = {
     "access_show",
     "access_explain",
     "account_list",
+    "quota_list",
     "secrets_forget_lost",  # there is nothing lost here; test_master_key looks for its entry
 }
 
@@ -102,6 +103,11 @@ RUNS: dict[str, tuple[str, Callable[[Running], Arguments]]] = {
             "project_id": t.project.id,
             "steps": [{"action": "archive", "event_id": event_of(t)}],
         },
+    ),
+    "quota_set": ("quota.create", lambda t: {"amount": 5, "per": "month"}),
+    "quota_remove": (
+        "quota.remove",
+        lambda t: {"quota_id": ask(t, "quota_set", {"amount": 5, "per": "day"})["id"]},
     ),
     "access_unlock": ("organization.addresses", shut_out),
     "account_reset_link": ("password.reset_link", lambda t: {"email": EMAIL}),

@@ -28,6 +28,7 @@ BOOKKEEPING = {
     ("features/audit/tasks.py", "removing entries that a retention run let go"),
     ("features/feedback/__init__.py", "messages find their issues"),
     ("features/operations/tasks.py", "free space of the disk"),
+    ("features/quotas/tasks.py", "a mail about what a page shows"),
     ("ingest/digest.py", "digest"),
     ("issues/tasks.py", "erasing what a deleted issue left"),
     ("issues/tasks.py", "forgetting ids of old events"),

@@ -16,6 +16,7 @@ from typing import Any
 
 from bench import measures
 from bench.organization import organization
+from bench.quotas import quotas
 from bench.report import render
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -31,6 +32,7 @@ def sections(quick: bool) -> dict[str, Callable[[], Any]]:
         "digest_one_process": lambda: measures.digest(500, 3 * seconds, 0, runs),
         "digest_two_processes": lambda: measures.digest(900, 3 * seconds, 1, runs),
         "visible": lambda: measures.visible(300, 10 if quick else 30),
+        "quotas": quotas,
         "organization": lambda: organization(40 if quick else 200),
         "size": lambda: measures.size(20_000 if quick else 100_000, 300, 60 if quick else 200),
     }

@@ -58,6 +58,11 @@ def _rows(results: dict[str, Any]) -> list[Row]:
         Row("… behind at the end", two["behind_s"], "s", 1.0),
         Row("visible in the list at 300 events/s: longest", results["visible"]["max_s"], "s", 1.0),
     ]
+    checks = results["quotas"]
+    rows += [
+        Row("check of quotas, none set", checks["without_us"], "µs", 5),
+        Row("check of quotas, six that hold", checks["with_six_us"], "µs", 5),
+    ]
     return rows + _size_rows(results["size"]) + _organization_rows(results["organization"])
 
 

@@ -46,6 +46,7 @@ PLACES: dict[str, Place] = {
     "attachment_id": Place(kept("attachment_id"), "project"),
     "feedback_id": Place(kept("feedback_id"), "project"),
     "letter_id": Place(kept("letter_id"), "project"),
+    "quota_id": Place(kept("quota_id"), "project"),
     "key_id": Place(kept("key_id"), "project"),
     "key": Place(lambda t: "level", "nothing", "no-such-tag"),
     "platform_id": Place(lambda t: "python-django", "nothing", "no-such-platform"),
@@ -75,6 +76,8 @@ AT: dict[tuple[str, str], Place] = {
     ("/settings/server/tasks/", "task_id"): Place(lambda t: 1, "nothing"),
     ("/settings/tokens/", "token_id"): Place(kept("organization_token_id"), "organization"),
     ("/api/0/organizations/", "token_id"): Place(kept("organization_token_id"), "organization"),
+    ("/settings/quotas/", "quota_id"): Place(kept("organization_quota_id"), "organization"),
+    ("/api/0/organizations/", "quota_id"): Place(kept("organization_quota_id"), "organization"),
 }
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")

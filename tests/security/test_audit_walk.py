@@ -27,6 +27,8 @@ ROUTES = [route for route in build(Settings()).table.routes if route.method not 
 NO_ENTRY = {
     "POST /settings/policies/dry-run": "shows what a policy would change",
     "POST /api/0/organizations/{organization_slug}/policies/dry-run/": "shows the same",
+    "POST /api/0/organizations/{organization_slug}/quotas/dry-run/": "shows what it drops",
+    "POST /api/0/projects/{organization_slug}/{project_slug}/quotas/dry-run/": "shows the same",
     "POST /account/confirm/passkey": "asks the question that a passkey answers",
     "POST /account/security/passkeys/options": "asks the question that a passkey answers",
     "POST /login/passkey/options": "asks the question that a passkey answers",

@@ -42,6 +42,9 @@ FLOORS: tuple[tuple[str, set[P], set[P]], ...] = (
     (r"/settings/dead-letters/export", set(), {P.PROJECT_WRITE}),
     (r"/settings/dead-letters/", {P.PROJECT_WRITE}, {P.PROJECT_ADMIN}),
     (ORG + "org-auth-tokens/", {P.ORG_WRITE}, {P.ORG_WRITE}),
+    (r"/settings/quotas/", {P.ORG_READ}, {P.ORG_WRITE}),
+    (ORG + "quotas/", {P.ORG_READ}, {P.ORG_WRITE}),
+    (r"/quotas/notices", {P.EVENT_READ}, set()),
     (r"/settings/delete", set(), {P.ORG_ADMIN}),
     (r"/settings/$", {P.ORG_READ}, {P.ORG_WRITE}),
     (r"/members/\{user_id:int\}/reset-(link|second-factor)", set(), {P.ORG_ADMIN}),
@@ -113,6 +116,7 @@ def test_route_asks_for_no_less_than_its_part_of_the_site(route: Route) -> None:
 #: Ending these is no more than changing something: what they belong to stays.
 LOOSE = re.compile(
     r"/comments/|/tokens/|org-auth-tokens|/teams/\{\w+\}/projects/|/teams/\{team_slug\}/"
+    r"|/quotas/"
 )
 
 

@@ -128,6 +128,7 @@ class World:
             self._kept_at = meta._writer.total_changes()
         self.tracer.guard.directory = Directory()
         self.tracer.keys.refresh(meta.read())
+        self.tracer.quotas.refresh(meta.read())
         self.app.app.tokens.refresh(meta.read())
 
     # Who comes ------------------------------------------------------------------------------
@@ -281,7 +282,22 @@ class World:
                 "SELECT id FROM feedback WHERE project_id = :id", id=project.id
             ),
             "letter_id": self._letter(project),
+            "quota_id": self._quota(things, project.id),
+            "organization_quota_id": self._quota(things, None),
         }
+
+    def _quota(self, things: Things, project_id: int | None) -> int:
+        """A quota that nobody comes near."""
+        return self.insert(
+            "quotas",
+            organization_id=things.organization_id,
+            project_id=project_id,
+            category="error",
+            window_s=0,
+            amount=1_000_000,
+            is_hard=1,
+            created_at=clock.now_ms(),
+        )
 
     def _letter(self, project: Project) -> int:
         """A dead letter that can be digested no better the next time."""

@@ -34,6 +34,8 @@ POLICY_JSON = {
     "conditions": {"roles": ["viewer"], "permissions": ["event:write"]},
 }
 
+QUOTA = {"category": "error", "per": "day", "amount": "70", "kind": "hard"}
+
 Body = dict[str, Any]
 
 
@@ -397,6 +399,14 @@ WRITES: dict[str, Body | Callable[[World], Ask]] = {
     f"PUT {_PROJECT}": json(name="Shop two"),
     f"POST {_PROJECT}keys/": json(name="second"),
     f"PUT {_PROJECT}keys/{{key_id}}/": json(name="renamed"),
+    # Quotas
+    "POST /settings/quotas/": form(**QUOTA, tried="error|86400|70|1|0"),
+    "POST /projects/{slug}/quotas/": form(**QUOTA, tried="error|86400|70|1|0"),
+    "POST /projects/{slug}/quotas/protection": form(spike_protection=""),
+    f"POST {_ORG}quotas/": json(category="error", window="day", amount=70),
+    f"POST {_PROJECT}quotas/": json(category="error", window="day", amount=70),
+    f"POST {_ORG}quotas/dry-run/": json(category="error", window="day", amount=70),
+    f"POST {_PROJECT}quotas/dry-run/": json(category="error", window="day", amount=70),
     # Issues and feedback
     "POST /issues/bulk": to_many_issues,
     "POST /issues/{issue_id:int}/unresolve": before(_RESOLVED),

@@ -33,6 +33,7 @@ class Commands(click.Group):
         "access",
         "token",
         "keys",
+        "quota",
         "audit",
         "dlq",
         "secrets",

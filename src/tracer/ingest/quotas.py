@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -139,7 +139,7 @@ class Quotas:
             self._counters = counters
             self._plans = _plans(counters.values(), queries.every_key_place(reader))
 
-    def check(self, key: ProjectKey, items: Iterable[Item]) -> Verdict | None:
+    def check(self, key: ProjectKey, items: Sequence[Item]) -> Verdict | None:
         """Counts one envelope. None when all of it is taken and no soft quota is exceeded.
 
         A category is taken whole or not at all, and what is not taken is counted nowhere.
@@ -148,7 +148,6 @@ class Quotas:
         if plan is None:
             return None
         wanted: dict[str, int] = {}
-        items = list(items)
         for item in items:
             category = category_of(item.type)
             if category != _FREE:
@@ -215,12 +214,16 @@ def _plan(counters: list[Counter]) -> Plan:
     }
 
 
-def _judge(plan: Plan, wanted: dict[str, int], items: list[Item], now_ms: int) -> Verdict | None:
+def _judge(
+    plan: Plan, wanted: dict[str, int], items: Sequence[Item], now_ms: int
+) -> Verdict | None:
     lost_categories: dict[str, str] = {}
     full: dict[int, tuple[Counter, int]] = {}
     soft: dict[int, Counter] = {}
-    # Events first: what belongs to one that is not taken goes with it.
-    for category in sorted(wanted, key=lambda name: name == _ATTACHMENT):
+    if _ATTACHMENT in wanted:
+        # After the events: what belongs to one that is not taken goes with it.
+        wanted[_ATTACHMENT] = wanted.pop(_ATTACHMENT)
+    for category in wanted:
         if category == _ATTACHMENT and not _EVENTS.isdisjoint(lost_categories):
             event = next(name for name in lost_categories if name in _EVENTS)
             lost_categories[category] = lost_categories[event]
@@ -253,7 +256,7 @@ def _verdict(
     lost_categories: dict[str, str],
     full: list[tuple[Counter, int]],
     soft: list[Counter],
-    items: list[Item],
+    items: Sequence[Item],
 ) -> Verdict:
     lost = {
         item.type: lost_categories[category]

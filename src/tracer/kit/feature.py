@@ -26,7 +26,8 @@ class Nav:
 
 @dataclass(frozen=True, slots=True)
 class SettingsLink:
-    """An entry of a settings navigation: `group` is "organization", "server" or "account"."""
+    """An entry of a settings navigation: `group` is "organization", "server", "account" or
+    "project", where `{slug}` in the path stands for the project's."""
 
     title: str
     path: str

@@ -100,9 +100,17 @@ def not_kept() -> list[str | None]:
     return []
 
 
+def limited() -> list[str | None]:
+    """Three errors, each on its way before the next, then a transaction."""
+    for number in range(3):
+        sentry_sdk.capture_message(f"number {number}")
+        sentry_sdk.flush(10)
+    return not_kept()
+
+
 SCENARIOS = {
     function.__name__: function
-    for function in (chained, repeated, other, message, feedback, not_kept)
+    for function in (chained, repeated, other, message, feedback, not_kept, limited)
 }
 
 

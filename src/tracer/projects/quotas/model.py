@@ -22,6 +22,7 @@ MONTH: Final = 0
 WINDOW_MAX_S: Final = 86_400
 AMOUNT_MAX: Final = 1_000_000_000
 QUOTAS_MAX: Final = 50
+_LATELY_MS: Final = 15 * 60_000
 
 WINDOWS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": MONTH}
 
@@ -81,7 +82,9 @@ class Quota:
     @property
     def text(self) -> str:
         """Such as "100 errors an hour"."""
-        return f"{self.amount:,} {NAMES[self.category]} {per(self.window_s)}"
+        noun = NAMES[self.category] if self.category else "items"
+        noun = noun.removesuffix("s") if self.amount == 1 else noun
+        return f"{self.amount:,} {noun} {per(self.window_s)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +104,13 @@ class Use:
         return max(0, round(self.level - leaked))
 
     def is_over(self, quota: Quota, now_ms: int) -> bool:
-        """Whether it was exceeded lately: in this month, or within the last hour."""
+        """Whether it was exceeded lately: in this month, or within its window, at least in the last
+        quarter of an hour."""
         if self.over_at is None:
             return False
-        since = month_began(now_ms) if quota.is_month else now_ms - 3_600_000
+        since = now_ms - max(_LATELY_MS, quota.window_s * 1000)
+        if quota.is_month:
+            since = month_began(now_ms)
         return self.over_at >= since
 
 

@@ -11,6 +11,7 @@ from tracer.accounts import queries as accounts
 from tracer.channels import mail
 from tracer.errors import Invalid, Unavailable
 from tracer.kit.collect import StoreCollector
+from tracer.kit.otlp import Exporter
 from tracer.kit.tracing import note_slow
 from tracer.kit.watch import Stall, Watch
 from tracer.storage import timing
@@ -49,6 +50,10 @@ def observe(stack: ExitStack, tracer: Tracer) -> None:
         logger.addHandler(tracer.own_errors)
         stack.callback(logger.removeHandler, tracer.own_errors)
         tracer.samples.hear.append(tracer.own_errors.hear)
+    if tracer.settings.otlp_endpoint:
+        exporter = Exporter(tracer.settings.otlp_endpoint, tracer.settings.otlp_headers)
+        stack.callback(exporter.close)
+        tracer.samples.hear.append(exporter.hear)
     tracer.watch.start(tracer)
     stack.callback(tracer.watch.stop)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tracer.errors import NotFound, Unavailable
 from tracer.kit import control, status, tasks
 from tracer.kit.gauge import file_bytes, folder_bytes
+from tracer.storage.disk import Floor
 from tracer.storage.folder import Folder
 from tracer.storage.readonly import reading
 from tracer.storage.spool.letters import waiting
@@ -40,6 +41,7 @@ def at_rest(settings: Settings, folder: Folder) -> dict[str, Any]:
     stores = {**file_bytes(folder.path), "blobs": folder_bytes(folder.blobs)}
     disk = os.statvfs(folder.path)
     free = disk.f_bavail * disk.f_frsize
+    floor = Floor((folder.path,), settings.disk_floor_bytes, settings.disk_floor_percent)
     with reading(folder.meta) as reader:
         position = reader.value("SELECT frame FROM digest_position")
         frames, size = waiting(folder.spool, position) if folder.spool.exists() else (0, 0)
@@ -51,7 +53,7 @@ def at_rest(settings: Settings, folder: Folder) -> dict[str, Any]:
             "waiting": {"frames": frames, "bytes": size},
             "holds": _holds(reader),
             "stores": stores,
-            "disk": status.disk(reader, free, settings.disk_floor_bytes),
+            "disk": status.disk(reader, free, floor.bytes_of(folder.path)),
             "last_backup": status.last_backup(reader),
             "tasks": tasks.counts(reader),
             "versions": status.versions(),

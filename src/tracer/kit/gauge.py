@@ -63,7 +63,7 @@ class Gauge:
         while now - self._flow[0][0] > RATE_S:
             self._flow.popleft()
         free = free_bytes(tracer)
-        running = tracer.worker.running
+        running, low = tracer.worker.running, tracer.spool.low
         return Look(
             waiting_frames=waiting,
             unmoved_s=now - self._moved_at,
@@ -77,6 +77,8 @@ class Gauge:
             write_held_s=tracer.meta.write_held_s,
             free_bytes=free,
             floor_bytes=tracer.spool.floor_bytes,
+            low=low.text if low else "",
+            level=tracer.spool.level,
             full_in_s=self._full_in_s(now, free),
             balances=not tracer.digest.imbalance,
             stores={

@@ -118,7 +118,7 @@ class Requests(Collector):
         )
         for series in self.all():
             at = [series.method, series.route]
-            for status, (number, size) in sorted(series.statuses.items()):
+            for status, (number, size) in sorted(dict(series.statuses).items()):
                 count.add_metric([*at, str(status)], number)
                 sent.add_metric([*at, str(status)], size)
             latency.add_metric(at, _buckets(LATENCY_S, series.latency), series.seconds)

@@ -14,6 +14,8 @@ TASK_STUCK_S = 600.0
 BEHIND_S = 300.0
 #: The wall clock may differ by so much from one look to the next.
 CLOCK_JUMP_S = 5.0
+#: The level at which the spool refuses everything.
+ALL = 7
 #: Full within this time, at the speed of the last minutes: somebody must act now.
 FILLING_S = 6 * 3600.0
 
@@ -38,7 +40,8 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was measured at one moment. Times are seconds, sizes bytes."""
+    """What was measured at one moment. Times are seconds, sizes bytes. `low` tells of the file
+    system below its floor, `level` of how much the full spool refuses (0 nothing, 7 everything)."""
 
     waiting_frames: int = 0
     unmoved_s: float = 0.0
@@ -52,6 +55,8 @@ class Look:
     write_held_s: float = 0.0
     free_bytes: int | None = None
     floor_bytes: int = 0
+    low: str = ""
+    level: int = 0
     full_in_s: float | None = None
     balances: bool = True
     stores: dict[str, Probe] = field(default_factory=dict)
@@ -68,6 +73,7 @@ def signs(look: Look, stall_after_s: float) -> Iterator[Sign]:
     """Everything that is wrong in a look; the gravest first."""
     yield from _of_stores(look, stall_after_s)
     yield from _of_digest(look, stall_after_s)
+    yield from _of_spool(look)
     yield from _of_disk(look)
     yield from _of_process(look, stall_after_s)
     if not look.balances:
@@ -126,6 +132,19 @@ def _of_digest(look: Look, stall_after_s: float) -> Iterator[Sign]:
         )
 
 
+def _of_spool(look: Look) -> Iterator[Sign]:
+    if look.level:
+        yield Sign(
+            "overloaded",
+            "The spool is full: everything is refused."
+            if look.level >= ALL
+            else "The spool is filling: the least important data is refused.",
+            "More comes in than this machine digests: set quotas or rate limits, or give it "
+            "faster processors. The log says what is refused.",
+            blocks=look.level >= ALL,
+        )
+
+
 def _of_disk(look: Look) -> Iterator[Sign]:
     if look.free_bytes is None:
         yield Sign(
@@ -133,12 +152,12 @@ def _of_disk(look: Look) -> Iterator[Sign]:
             "The free space of the data folder's disk cannot be read.",
             "Check that the disk is mounted and that the server may read it.",
         )
-    elif look.free_bytes < look.floor_bytes:
+    elif look.low or look.free_bytes < look.floor_bytes:
+        left = f"{_size(look.free_bytes)} free, the floor is {_size(look.floor_bytes)}"
         yield Sign(
             "disk_full",
-            f"The disk has {_size(look.free_bytes)} left, less than the "
-            f"{_size(look.floor_bytes)} that the settings disk_floor_bytes and disk_floor_percent "
-            "ask for: nothing is accepted.",
+            f"The disk is below its floor ({look.low or left}; settings disk_floor_bytes and "
+            "disk_floor_percent): nothing is accepted.",
             "Free space on the disk, or make it larger. Accepting goes on by itself then.",
             blocks=True,
         )

@@ -168,7 +168,7 @@ class Site:
             response = text("ok\n") if ready else text("shutting down\n", status=503)
         elif path == "/ready":
             route = path
-            response = watch.answer(tracer if ready else None)
+            response = watch.answer(tracer if ready else None, detailed=scrape.is_local(scope))
         elif path == "/metrics" and tracer is not None and ready and scope["method"] in _READING:
             route = path
             response = await asyncio.get_running_loop().run_in_executor(

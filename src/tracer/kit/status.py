@@ -50,7 +50,7 @@ def gather(tracer: Tracer) -> dict[str, Any]:
             "duckdb_bytes": gauge.duckdb_bytes if gauge else 0,
         },
         "stores": dict(gauge.sizes) if gauge else {},
-        "disk": disk(reader, free_bytes(tracer), tracer.settings.disk_floor_bytes),
+        "disk": disk(reader, free_bytes(tracer), tracer.spool.floor_bytes),
         "last_backup": last_backup(reader),
         "tasks": tasks.counts(reader),
         "versions": versions(),

@@ -139,19 +139,14 @@ class Watch:
                 log.exception("a stall could not be announced")
 
 
-def answer(tracer: Tracer | None) -> Response:
-    """The answer of /ready: 200, or 503 with the codes of what is wrong. Asks no store."""
+def answer(tracer: Tracer | None, *, detailed: bool) -> Response:
+    """The answer of /ready: 200, or 503 with the codes of what is wrong. Asks no store. `detailed`
+    adds the texts, which tell more of this machine than a stranger needs."""
     if tracer is None:
-        return _ready(["stopping"], {"stopping": "The server is starting or stopping."})
-    found = tracer.watch.reasons
-    return _ready([sign.code for sign in found], {sign.code: sign.text for sign in found})
-
-
-def _ready(codes: list[str], texts: dict[str, str]) -> Response:
-    body = {
-        "ready": not codes,
-        "reasons": [{"code": code, "text": texts[code]} for code in codes],
-    }
-    headers = {"cache-control": "no-store"} | ({"retry-after": "10"} if codes else {})
-    status = 503 if codes else 200
-    return Response(msgspec.json.encode(body), status, headers, "application/json")
+        found = [Sign("stopping", "The server is starting or stopping.", "Wait.")]
+    else:
+        found = tracer.watch.reasons
+    told = ({"code": sign.code} | ({"text": sign.text} if detailed else {}) for sign in found)
+    body = msgspec.json.encode({"ready": not found, "reasons": list(told)})
+    headers = {"cache-control": "no-store"} | ({"retry-after": "10"} if found else {})
+    return Response(body, 503 if found else 200, headers, "application/json")

@@ -9,16 +9,20 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple
 
+from tracer import clock
+
 #: A statement that takes longer is worth a look.
 SLOW_S = 0.1
 
 
 class SlowQuery(NamedTuple):
-    """One statement: the store it was on (`meta` or `events`), its text, its seconds."""
+    """One statement: the store it was on (`meta` or `events`), its text, its seconds, and when it
+    ended (unix seconds)."""
 
     store: str
     sql: str
     seconds: float
+    at: float = 0.0
 
 
 Listener = Callable[[SlowQuery], None]
@@ -43,4 +47,4 @@ def note(store: str, sql: str, began: float) -> None:
     seconds = perf_counter() - began
     if seconds >= SLOW_S:
         for listener in _listeners:
-            listener(SlowQuery(store, " ".join(sql.split()), seconds))
+            listener(SlowQuery(store, " ".join(sql.split()), seconds, clock.now_s()))

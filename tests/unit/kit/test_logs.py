@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracer.kit import logs
+from tracer.kit import logs, tracing
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +42,22 @@ def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("tracer.x").warning("this")
     line = capsys.readouterr().err
     assert line.endswith("WARNING tracer.x: this\n")
+
+
+def test_lines_name_the_request_that_they_were_written_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log = logging.getLogger("tracer.x")
+    trace = tracing.Trace("request-1", "4bf92f3577b34da6a3ce929d0e0e4736")
+    logs.configure("info", "json")
+    with tracing.working_for(trace):
+        log.info("token=abcdef123456 was refused")
+    log.info("later")
+    within, later = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (within["request_id"], within["trace_id"]) == (trace.request_id, trace.trace_id)
+    assert "abcdef123456" not in within["message"]
+    assert "request_id" not in later
+    logs.configure("info", "console")
+    with tracing.working_for(trace):
+        log.info("on the console")
+    assert capsys.readouterr().err.endswith("tracer.x: on the console [request-1]\n")

@@ -95,6 +95,7 @@ class Digest:
         self.position: int = stores.meta.read().value("SELECT frame FROM digest_position")
         self.imbalance = balance.is_noted(stores.meta.read())
         stores.events.forget_from(self.position + 1)
+        stores.spool.reserve(self.position)
         stores.spool.forget(self.position)
 
     def start(self) -> None:

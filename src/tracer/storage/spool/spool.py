@@ -12,12 +12,14 @@ from pathlib import Path
 
 import apsw
 
+from tracer.errors import Problem
 from tracer.storage import migrate, sqlite
 from tracer.storage.disk import Floor, Low
 from tracer.storage.spool.burial import Bounds, Letters
 from tracer.storage.spool.frames import Frame, NewFrame
 from tracer.storage.spool.letters import LetterReader, steps
 from tracer.storage.spool.pressure import Capacity, Load
+from tracer.storage.spool.salvage import DAMAGED, Damage, check, salvage
 from tracer.storage.spool.writer import Writer
 
 PAGE_BYTES = 8192
@@ -39,20 +41,19 @@ class Spool:
     ) -> None:
         """Open or create the file; frames that wait in it are still there.
 
-        Raises Invalid (damaged, or of a newer tracer) and Unavailable.
+        A damaged file is set aside and what can be read of it kept: `damage` names the loss.
+        Raises Invalid (of a newer tracer) and Unavailable.
         """
         self._path, self._floor = path, floor
-        connection = sqlite.open_writer(path, page_bytes=PAGE_BYTES, cache_bytes=CACHE_BYTES)
+        self.damage: Damage | None = None
         try:
-            migrate.migrate(connection, path, steps())
-            _give_back(connection)
-            self._writer = Writer(connection, path, capacity, floor)
-        except apsw.Error as error:
-            connection.close()
-            raise sqlite.opening_problem(error, path) from error
-        except BaseException:
-            connection.close()
-            raise
+            self._writer = _open(path, capacity, floor)
+        except Problem as problem:
+            damaged = problem.__cause__
+            if not isinstance(damaged, DAMAGED):
+                raise
+            self.damage = salvage(path, steps(), PAGE_BYTES, damaged)
+            self._writer = _open(path, capacity, floor)
         self._readers = sqlite.Readers(path, cache_bytes=CACHE_BYTES)
         self._writer.start()
         self.letters = Letters(LetterReader(self._readers.here), self._writer, letters)
@@ -168,6 +169,11 @@ class Spool:
         """Have `tell` called with each new level, on the writer's thread; it must not block."""
         self._writer.on_level = tell
 
+    def reserve(self, through: int) -> None:
+        """No new frame gets an id up to this one, whatever the file says: digest is that far, and
+        would never look at it. Call it before the first append."""
+        self._writer.reserve(through)
+
     @property
     def last_id(self) -> int:
         """Id of the newest frame there ever was; 0 when there was none."""
@@ -177,6 +183,21 @@ class Spool:
         """Finish what was appended, then close. Later appends raise Unavailable."""
         self._readers.close()
         self._writer.close()
+
+
+def _open(path: Path, capacity: Capacity, floor: Floor) -> Writer:
+    connection = sqlite.open_writer(path, page_bytes=PAGE_BYTES, cache_bytes=CACHE_BYTES)
+    try:
+        check(connection)
+        migrate.migrate(connection, path, steps())
+        _give_back(connection)
+        return Writer(connection, path, capacity, floor)
+    except apsw.Error as error:
+        connection.close()
+        raise sqlite.opening_problem(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _give_back(connection: apsw.Connection) -> None:

@@ -152,6 +152,13 @@ class Writer:
             if wake:
                 self._queue.put(None)
 
+    def reserve(self, through: int) -> None:
+        """Number the next frame after this one at least."""
+        with self._lock:
+            if through > self.last_id:
+                log.error("The spool ends at frame %d, digest is at %d", self.last_id, through)
+                self.last_id = through
+
     def wait(self, position: int, timeout_s: float) -> bool:
         """True once a frame after `position` is on disk; False after `timeout_s`, or nudged."""
         with self._arrival:

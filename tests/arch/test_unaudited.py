@@ -23,6 +23,8 @@ BOOKKEEPING = {
     ("accounts/tasks.py", "a mail about what is in the audit log"),
     ("accounts/tasks.py", "expiry"),
     ("accounts/tokens/tasks.py", "tokens that ended long ago"),
+    ("app/backups.py", "a moment that a backup shows"),
+    ("app/backups.py", "how the last backup went"),
     ("app/secret_commands.py", "sealing again; the rotation is recorded"),
     ("channels/mail.py", "mail queue"),
     ("features/audit/tasks.py", "removing entries that a retention run let go"),

@@ -14,6 +14,7 @@ from tracer.accounts import queries as account_queries
 from tracer.accounts.tokens.door import Tokens
 from tracer.accounts.tokens.model import TokensChanged
 from tracer.app import local, observing
+from tracer.app.backups import Backups
 from tracer.app.founding import Founded, found
 from tracer.ingest.digest import Digest, Stores, after_each
 from tracer.ingest.intake import Intake
@@ -55,6 +56,7 @@ log = logging.getLogger("tracer.app")
 DIGEST_STOP_S = 3.0
 WORKER_STOP_S = 1.0
 SEEN_EVERY_S = 60.0
+BACKUP_LOOK_S = 60.0
 
 
 class Application:
@@ -66,6 +68,7 @@ class Application:
         self.folder = Folder(settings.data)
         self.founded: Founded | None = None
         self._stack = ExitStack()
+        self._backups: Backups | None = None
         self._after = [entry for feature in self.features for entry in feature.after]
         self._after.append((KeysChanged, lambda tracer, _: tracer.keys.refresh(tracer.meta.read())))
         self._after.append(
@@ -195,9 +198,11 @@ class Application:
         stack.callback(digest.stop, DIGEST_STOP_S)
         tracer.worker.start(tracer)
         stack.callback(tracer.worker.stop, WORKER_STOP_S)
+        made = self._backups = Backups(tracer)
+        stack.callback(made.stop)
         commands = local.commands(tracer.meta, tracer.vault, self.url, lambda: tracer.spool)
         own = {"status": partial(status.gather, tracer)}
-        control = Control(self.folder.control, {**commands, **own})
+        control = Control(self.folder.control, {**commands, **own, **made.commands()})
         control.start()
         stack.callback(control.stop)
         observing.observe(stack, tracer)
@@ -216,7 +221,12 @@ class Application:
         tasks = {name: task for feature in self.features for name, task in feature.tasks.items()}
         schedule = [every for feature in self.features for every in feature.every]
         schedule.append(Every(SEEN_EVERY_S, lambda tracer: tracer.guard.flush(tracer.meta)))
+        schedule.append(Every(BACKUP_LOOK_S, self._if_backup_is_due))
         return Worker(tasks, schedule)
+
+    def _if_backup_is_due(self, tracer: Tracer) -> None:
+        if self._backups is not None:
+            self._backups.if_due(tracer)
 
     def _templates(self) -> Templates:
         return Templates(

@@ -36,6 +36,8 @@ class Commands(click.Group):
         "quota",
         "audit",
         "dlq",
+        "backup",
+        "restore",
         "secrets",
         "mail",
         "settings",

@@ -148,6 +148,18 @@ class Settings:
     dead_letters_days: int = field(
         default=30, metadata=_about("Days that a dead letter is kept; 0 for ever.", "days")
     )
+    backup_folder: str = field(
+        default="",
+        metadata=_about("Folder that backups go to; `backups` in the data folder when empty."),
+    )
+    backup_every_hours: int = field(
+        default=0,
+        metadata=_about("Hours between backups by schedule; 0 makes none.", "days"),
+    )
+    backup_keep: int = field(
+        default=7,
+        metadata=_about("Backups that are kept when one by schedule is made.", "count"),
+    )
     web_threads: int = field(
         default=6, metadata=_about("Threads that answer pages and API requests.", "count")
     )

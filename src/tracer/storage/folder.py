@@ -50,6 +50,11 @@ class Folder:
         return self.path / "temp"
 
     @property
+    def backups(self) -> Path:
+        """Where backups go when no other folder is set."""
+        return self.path / "backups"
+
+    @property
     def control(self) -> Path:
         """The socket through which the CLI speaks to the running server."""
         return self.path / "control.sock"

@@ -31,3 +31,32 @@ def reading(path: Path) -> Iterator[Reader]:
         raise sqlite.opening_problem(error, path) from error
     finally:
         connection.close()
+
+
+@contextmanager
+def reading_any(path: Path) -> Iterator[Reader]:
+    """A Reader of a file of any version that nobody writes, such as one of a backup. Invalid."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    try:
+        connection = apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
+    except apsw.Error as error:
+        raise sqlite.opening_problem(error, path) from error
+    try:
+        yield Reader(connection)
+    except apsw.Error as error:
+        raise sqlite.opening_problem(error, path) from error
+    finally:
+        connection.close()
+
+
+def schema_of(path: Path) -> int:
+    """The schema that a SQLite file has; 0 when there is none. Raises Invalid."""
+    if not path.is_file():
+        return 0
+    connection = sqlite.open_reader(path, cache_bytes=READER_CACHE_BYTES)
+    try:
+        return int(connection.pragma("user_version"))
+    except apsw.Error as error:
+        raise sqlite.opening_problem(error, path) from error
+    finally:
+        connection.close()

@@ -21,6 +21,7 @@ import msgspec
 from tracer.errors import Unavailable
 from tracer.storage import counting, timing
 from tracer.storage.events.deadline import Watch
+from tracer.storage.events.freezing import Freezing
 from tracer.storage.events.instance import BROKEN, Instance, Value, problem
 from tracer.storage.events.store import Row, Sql
 from tracer.storage.tables import Table
@@ -132,6 +133,17 @@ class DuckEvents:
             params["event_ids"] = list(event_ids)
         with self._write() as writer:
             return _delete(writer, sql, params)
+
+    @contextmanager
+    def freezing(self, copy: Path) -> Iterator[Freezing]:
+        """A copy of one moment into a new file beside this one; appends go on meanwhile."""
+        instance = self._open()
+        with self._problems(instance):
+            freezing = Freezing(instance.cursor(), copy)
+            try:
+                yield freezing
+            finally:
+                freezing.close()
 
     def close(self) -> None:
         """See EventStore."""

@@ -11,7 +11,7 @@ import pytest
 
 from tracer.errors import Invalid
 from tracer.storage.disk import Floor
-from tracer.storage.spool import Burial, Capacity, NewFrame, Spool
+from tracer.storage.spool import Burial, Capacity, NewFrame, Spool, salvage
 
 PAGE = 8192
 FRAMES = 300
@@ -148,3 +148,33 @@ def test_a_spool_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="newer tracer"):
         open_spool(tmp_path)
     assert set_aside(tmp_path) == []
+
+
+def test_damage_while_it_is_open_is_passed_over_and_mended_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(salvage, "CHECK_BYTES", 0)
+    path = filled(tmp_path, 30_000)
+    pages = pages_of(path, "overflow")
+    damage(path, (pages[len(pages) // 2] - 1) * PAGE)
+
+    spool = open_spool(tmp_path)
+    assert spool.damage is None
+    ids: list[int] = []
+    while found := spool.after(ids[-1] if ids else 10, 50, 1 << 30):
+        ids += [each.id for each in found]
+    (lost,) = set(range(11, FRAMES + 1)) - set(ids)
+    assert len(ids) == len(set(ids)) == FRAMES - 11
+    assert ids == sorted(ids)
+    assert f"the frames from {lost} to {lost} cannot be read" in caplog.text
+    assert spool.append_sync(frame(FRAMES + 1)) == FRAMES + 1
+    spool.close()
+
+    spool = open_spool(tmp_path)
+    assert spool.damage is not None
+    assert spool.damage.lost == ((lost, lost),)
+    assert kept(spool) == [*ids, FRAMES + 1]
+    spool.close()
+    spool = open_spool(tmp_path)
+    assert spool.damage is None
+    spool.close()

@@ -69,15 +69,26 @@ class Damage:
         )
 
 
-def check(connection: apsw.Connection) -> None:
-    """Raises CorruptError when a small file is not whole. Large ones are only looked at as they are
-    read: a start must not wait for gigabytes."""
+def ask_for_check(path: Path) -> None:
+    """Have the next start check the file whatever its size."""
+    with contextlib.suppress(OSError):
+        _wish(path).touch()
+
+
+def check(connection: apsw.Connection, path: Path) -> None:
+    """Raises CorruptError when a small file is not whole. A large one is checked only when that was
+    asked for: a start must not wait for gigabytes."""
     size = connection.pragma("page_count") * connection.pragma("page_size")
-    if size <= CHECK_BYTES:
+    if size <= CHECK_BYTES or _wish(path).exists():
         found = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != ("ok",):
             said = str(found[0]) if found else "quick_check failed"
             raise apsw.CorruptError(" ".join(said.rpartition("***")[2].split()))
+    _wish(path).unlink(missing_ok=True)
+
+
+def _wish(path: Path) -> Path:
+    return path.with_name(path.name + ".check")
 
 
 def salvage(

@@ -6,6 +6,7 @@ Never decodes a frame. Everything that is written goes through the one writer th
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,13 +20,23 @@ from tracer.storage.spool.burial import Bounds, Letters
 from tracer.storage.spool.frames import Frame, NewFrame
 from tracer.storage.spool.letters import LetterReader, steps
 from tracer.storage.spool.pressure import Capacity, Load
-from tracer.storage.spool.salvage import DAMAGED, Damage, check, salvage
+from tracer.storage.spool.salvage import DAMAGED, Damage, ask_for_check, check, salvage
 from tracer.storage.spool.writer import Writer
 
 PAGE_BYTES = 8192
 CACHE_BYTES = 2 << 20
 # Freed space beyond this is given back to the file system when the store is opened.
 SLACK_BYTES = 64 << 20
+
+_AFTER = """
+    SELECT id, project_id, key, received_at, head, body
+      FROM frames
+     WHERE id > :position
+     ORDER BY id
+     LIMIT :limit
+"""
+
+log = logging.getLogger(__name__)
 
 
 class Spool:
@@ -77,26 +88,42 @@ class Spool:
 
     def after(self, position: int, limit: int, limit_bytes: int) -> list[Frame]:
         """The frames that follow a position, oldest first: at most `limit`, and no more than
-        `limit_bytes` of bodies unless the first one alone is larger."""
+        `limit_bytes` of bodies unless the first one alone is larger.
+
+        Frames on damaged pages are passed over and named in the log; the next start mends the file.
+        """
         frames: list[Frame] = []
         size = 0
-        cursor = self._readers.here().execute(
-            """
-            SELECT id, project_id, key, received_at, head, body
-              FROM frames
-             WHERE id > :position
-             ORDER BY id
-             LIMIT :limit
-            """,
-            {"position": position, "limit": limit},
-        )
-        for row in cursor:
-            size += len(row[5])
-            if frames and size > limit_bytes:
-                cursor.close()
-                break
-            frames.append(Frame(*row))
+        try:
+            cursor = self._readers.here().execute(_AFTER, {"position": position, "limit": limit})
+            for row in cursor:
+                size += len(row[5])
+                if frames and size > limit_bytes:
+                    cursor.close()
+                    break
+                frames.append(Frame(*row))
+        except DAMAGED as error:
+            if not frames:
+                return [self._next_readable(position, error)]
         return frames
+
+    def _next_readable(self, position: int, error: apsw.Error) -> Frame:
+        """The first frame behind a damaged place; the error again when there is none."""
+        connection = self._readers.here()
+        ask_for_check(self._path)
+        for before in range(position + 1, self.last_id):
+            try:
+                row = connection.execute(_AFTER, {"position": before, "limit": 1}).fetchone()
+            except DAMAGED:
+                continue
+            if row is not None:
+                log.error(
+                    "The spool is damaged (%s): the frames from %d to %d cannot be read and are "
+                    "passed over. The next start sets the file aside",
+                    *(error, position + 1, row[0] - 1),
+                )
+                return Frame(*row)
+        raise error
 
     def waiting_items(self, position: int, limit: int) -> dict[tuple[int, str], int]:
         """By project and data category, the items of the frames after a position, as the endpoint
@@ -188,7 +215,7 @@ class Spool:
 def _open(path: Path, capacity: Capacity, floor: Floor) -> Writer:
     connection = sqlite.open_writer(path, page_bytes=PAGE_BYTES, cache_bytes=CACHE_BYTES)
     try:
-        check(connection)
+        check(connection, path)
         migrate.migrate(connection, path, steps())
         _give_back(connection)
         return Writer(connection, path, capacity, floor)

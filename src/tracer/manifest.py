@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer import accounts, channels, ingest, issues, projects
-from tracer.features import accounting, audit, dead_letters, feedback, operations, quotas
+from tracer.features import accounting, audit, dead_letters, feedback, filters, operations, quotas
 from tracer.kit.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
@@ -18,4 +18,5 @@ FEATURES: tuple[Feature, ...] = (
     dead_letters.FEATURE,
     operations.FEATURE,
     quotas.FEATURE,
+    filters.FEATURE,
 )

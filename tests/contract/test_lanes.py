@@ -13,11 +13,11 @@ from tracer.ingest import lanes
 from tracer.ingest.lanes import BusyLane, ProcessLane, ThreadLane
 from tracer.ingest.prepare import Workshop
 from tracer.protocol.envelope import Limits
-from tracer.protocol.scrub import ScrubRules
+from tracer.protocol.filter_rules import ProjectRules
 from tracer.storage.codec import Codec
 from tracer.storage.spool import Frame
 
-RULES = {1: ScrubRules()}
+RULES = {1: ProjectRules()}
 
 
 def frame(id_: int, payload: bytes) -> Frame:

@@ -45,6 +45,8 @@ PLACES: dict[str, Place] = {
     "comment_id": Place(kept("comment_id"), "project"),
     "attachment_id": Place(kept("attachment_id"), "project"),
     "feedback_id": Place(kept("feedback_id"), "project"),
+    "discard_id": Place(kept("discard_id"), "project"),
+    "filter_id": Place(lambda t: "localhost", "nothing", "no-such-filter"),
     "letter_id": Place(kept("letter_id"), "project"),
     "quota_id": Place(kept("quota_id"), "project"),
     "key_id": Place(kept("key_id"), "project"),

@@ -59,6 +59,7 @@ FLOORS: tuple[tuple[str, set[P], set[P]], ...] = (
     (ORG + "$", {P.ORG_READ}, {P.ORG_WRITE}),
     (r"/api/0/organizations/$", {P.ORG_READ}, set()),
     # Events and what hangs on them.
+    (r"/projects/\{slug\}/filters/discarded/", {P.EVENT_READ}, {P.EVENT_ADMIN}),
     (PROJECT + "(issues|events|user-feedback)/", {P.EVENT_READ}, {P.EVENT_WRITE, P.EVENT_ADMIN}),
     (ORG + "issues/", {P.EVENT_READ}, {P.EVENT_WRITE, P.EVENT_ADMIN}),
     (r"/api/0/issues/", {P.EVENT_READ}, {P.EVENT_WRITE, P.EVENT_ADMIN}),
@@ -80,7 +81,7 @@ DANGEROUS = (
     r"POST /(projects|teams)/\{slug\}/delete",
     r"DELETE " + PROJECT + "$",
     r"DELETE /api/0/teams/",
-    r"POST /issues/(bulk|\{issue_id:int\}/delete)",
+    r"POST /issues/(bulk|\{issue_id:int\}/(delete|discard))",
     r"DELETE .*/issues/(\{issue_id\}/)?$",
     r"POST /projects/\{slug\}/keys/\{key_id:int\}/delete",
     r"DELETE " + PROJECT + "keys/",

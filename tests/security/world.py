@@ -284,6 +284,16 @@ class World:
             "letter_id": self._letter(project),
             "quota_id": self._quota(things, project.id),
             "organization_quota_id": self._quota(things, None),
+            "discard_id": self.insert(
+                "discarded_issues",
+                project_id=project.id,
+                short_id=99,
+                title="Noise",
+                culprit="",
+                level=40,
+                environments='["production"]',
+                discarded_at=clock.now_ms(),
+            ),
         }
 
     def _quota(self, things: Things, project_id: int | None) -> int:

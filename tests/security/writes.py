@@ -21,7 +21,9 @@ from tracer.accounts.actions import (
     invite,
 )
 from tracer.accounts.queries import organization_settings, user
+from tracer.features.filters.model import digest
 from tracer.features.operations import tasks as operations
+from tracer.protocol.filter_rules import FilterRules
 from tracer.storage.timing import SlowQuery
 
 DAY_MS = 86_400_000
@@ -394,6 +396,8 @@ WRITES: dict[str, Body | Callable[[World], Ask]] = {
     "POST /projects/{slug}/keys/{key_id:int}/delete": before(
         "UPDATE project_keys SET is_active = 0"
     ),
+    "POST /projects/{slug}/filters/": form(tried=digest(FilterRules())),
+    f"PUT {_PROJECT}filters/{{filter_id}}/": json(active=True),
     "POST /projects/{slug}/start/": to_choose_platform,
     f"POST {_ORG}projects/": json(name="Third"),
     f"PUT {_PROJECT}": json(name="Shop two"),

@@ -81,7 +81,8 @@ class Shelf:
         letter, frame = self._find(letter_id), self.letters.frame(letter_id)
         if frame is None:
             raise NotFound(f"There is no dead letter {letter_id}.")
-        return self._solo.try_frame(frame, self._rules(letter.project_id)).prepared
+        project = self._keys.project(letter.project_id)
+        return self._solo.try_frame(frame, project.rules if project else None).prepared
 
     def export(self, asked: Asked) -> Iterator[bytes]:
         """All that fit as JSON Lines, without their secrets."""

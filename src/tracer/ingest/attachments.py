@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracer.errors import Invalid
+from tracer.ingest import withheld
 from tracer.ingest.items import Arrival, Batch, Ended, ItemHandler
-from tracer.ingest.outcomes import RATE_LIMITED
-from tracer.ingest.spikes import REASON
 from tracer.protocol.envelope import Item
 
 _MAX_NAME = 255
@@ -47,12 +46,10 @@ def prepare(item: Item, arrival: Arrival) -> PreparedAttachment:
 
 def store(batch: Batch, attachments: Sequence[PreparedAttachment]) -> Sequence[str | Ended | None]:
     """Write the bytes, then the row. The same bytes under the same name and event count once,
-    and what came with an event that a spike holds back goes with it."""
+    and what came with an event that is held back or filtered goes with it."""
+    fates = withheld.fates(batch, [(one.project_id, one.event_id) for one in attachments])
     return [
-        Ended(RATE_LIMITED, REASON)
-        if (attachment.project_id, attachment.event_id) in batch.held
-        else _store_one(batch, attachment)
-        for attachment in attachments
+        fates.get((one.project_id, one.event_id)) or _store_one(batch, one) for one in attachments
     ]
 
 

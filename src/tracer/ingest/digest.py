@@ -19,14 +19,14 @@ import msgspec
 
 from tracer import priority
 from tracer.errors import Unavailable
-from tracer.ingest import balance, letters, outcomes
+from tracer.ingest import balance, letters, outcomes, withheld
 from tracer.ingest.items import Batch, Ended, ItemHandler
 from tracer.ingest.lanes import Job, Lane
 from tracer.ingest.prepare import PreparedFrame, PreparedItem
 from tracer.ingest.quotas import Quotas
 from tracer.ingest.spikes import Spikes
 from tracer.projects.keys import KeyCache
-from tracer.protocol.scrub import ScrubRules
+from tracer.protocol.filter_rules import ProjectRules
 from tracer.storage.blobs import Blobs
 from tracer.storage.events import EventStore
 from tracer.storage.meta import Meta
@@ -171,10 +171,10 @@ class Digest:
             read = frames[-1].id
         return read
 
-    def _rules(self, frames: Sequence[Frame]) -> dict[int, ScrubRules]:
-        """Scrub rules of the frames' projects; a project that is gone has none."""
+    def _rules(self, frames: Sequence[Frame]) -> dict[int, ProjectRules]:
+        """Rules of the frames' projects; a project that is gone has none."""
         found = {id_: self._keys.project(id_) for id_ in {frame.project_id for frame in frames}}
-        return {id_: project.scrub for id_, project in found.items() if project}
+        return {id_: project.rules for id_, project in found.items() if project}
 
     # Storing ------------------------------------------------------------------------------------
 
@@ -251,11 +251,13 @@ class Digest:
             for item in frame.items:
                 if item.outcome:
                     _count(batch, frame.project_id, item, item.outcome, item.reason)
+                    withheld.note(batch, frame.project_id, item)
                 else:
                     waiting.setdefault(item.type, []).append((frame.project_id, item))
         for type_, handler in self._handlers.items():
             if entries := waiting.pop(type_, None):
                 _store_type(batch, handler, entries)
+        withheld.remember(batch)
         assert not waiting, f"items without a handler: {sorted(waiting)}"
 
     def _balance(self, batch: Batch, prepared: Sequence[PreparedFrame]) -> None:

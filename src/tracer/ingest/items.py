@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracer.ingest.filters import Filter
 from tracer.protocol.envelope import Item
 from tracer.protocol.scrub import Scrubber
 from tracer.storage.blobs import Blobs
@@ -19,6 +20,13 @@ from tracer.storage.tables import Table
 
 if TYPE_CHECKING:
     from tracer.ingest.spikes import Spikes
+
+
+class Unwanted(NamedTuple):
+    """What `prepare` gives for an event that a filter does not want; `reason` is its name."""
+
+    event_id: str
+    reason: str
 
 
 class Ended(NamedTuple):
@@ -46,14 +54,15 @@ class Arrival:
     attachment_count: int
     scrubber: Scrubber
     codec: Codec
+    unwanted: Filter | None = None
 
 
 @dataclass(slots=True)
 class Batch:
     """The open transaction of one batch of frames, and the event-store rows it has gathered.
 
-    `held` are the (project id, event id) that a spike keeps from being stored; events are stored
-    before all other items.
+    `held` are the (project id, event id) that a spike or a filter keeps from being stored, with
+    their fate; events are stored before all other items.
     """
 
     tx: Tx
@@ -61,7 +70,7 @@ class Batch:
     rows: dict[Table, list[tuple[Any, ...]]] = field(default_factory=dict)
     outcomes: dict[tuple[int, str, str, str], int] = field(default_factory=dict)
     spikes: Spikes | None = None
-    held: set[tuple[int, str]] = field(default_factory=set)
+    held: dict[tuple[int, str], Ended] = field(default_factory=dict)
 
     def append(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Rows for the event store: written before the transaction commits, all or none."""
@@ -79,7 +88,8 @@ class Batch:
 class ItemHandler:
     """How one item type is digested.
 
-    `prepare(item, arrival)` returns anything picklable, or raises `Invalid` with the reason.
+    `prepare(item, arrival)` returns anything picklable, or `Unwanted`, or raises `Invalid` with the
+    reason.
     `store(batch, prepared)` writes all prepared items of the batch, in their order of arrival, and
     returns for each `None` (stored), the reason why it is invalid, such as "duplicate", or `Ended`.
     """

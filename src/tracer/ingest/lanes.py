@@ -18,10 +18,10 @@ from tracer.ingest.prepare import (
     ready,
     start_worker,
 )
-from tracer.protocol.scrub import ScrubRules
+from tracer.protocol.filter_rules import ProjectRules
 from tracer.storage.spool import Frame
 
-Rules = Mapping[int, ScrubRules]
+Rules = Mapping[int, ProjectRules]
 
 #: A chunk of so many frames is worth a worker: at a batch each quarter second, some 150 events/s.
 BUSY_FRAMES = 40

@@ -21,7 +21,8 @@ import msgspec
 from tracer import priority
 from tracer.errors import Problem
 from tracer.ingest import outcomes
-from tracer.ingest.items import Arrival, ItemHandler
+from tracer.ingest.filters import compile_filters
+from tracer.ingest.items import Arrival, ItemHandler, Unwanted
 from tracer.kit import interpreter
 from tracer.protocol.categories import (
     CONTAINERS,
@@ -31,6 +32,7 @@ from tracer.protocol.categories import (
 )
 from tracer.protocol.encoding import decode_body
 from tracer.protocol.envelope import Envelope, Item, Limits, parse_envelope, parse_store
+from tracer.protocol.filter_rules import ProjectRules
 from tracer.protocol.lenient import load_json
 from tracer.protocol.scrub import Scrubber, ScrubRules, compile_rules
 from tracer.storage.codec import Codec
@@ -41,7 +43,8 @@ _REASON = re.compile(r"[a-z_]{1,40}\Z")
 
 
 class PreparedItem(msgspec.Struct, frozen=True):
-    """One item on its way: either `value` for its handler's `store`, or already an outcome."""
+    """One item on its way: either `value` for its handler's `store`, or already an outcome. The
+    `value` of a filtered event is its id."""
 
     type: str
     category: str
@@ -74,7 +77,7 @@ class Workshop:
     codec: Codec
 
 
-def prepare_frame(frame: Frame, rules: ScrubRules | None, workshop: Workshop) -> PreparedFrame:
+def prepare_frame(frame: Frame, rules: ProjectRules | None, workshop: Workshop) -> PreparedFrame:
     """Prepare one frame; `rules` is `None` when its project is gone. Never raises."""
     try:
         envelope, head = open_frame(frame, workshop)
@@ -149,7 +152,7 @@ def _accepted(head: Any) -> dict[str, int]:
 
 
 def _arrival(
-    frame: Frame, envelope: Envelope, head: Mapping[str, Any], rules: ScrubRules, codec: Codec
+    frame: Frame, envelope: Envelope, head: Mapping[str, Any], rules: ProjectRules, codec: Codec
 ) -> Arrival:
     return Arrival(
         project_id=frame.project_id,
@@ -161,8 +164,9 @@ def _arrival(
         client_ip=head.get("ip"),
         user_agent=head.get("ua"),
         attachment_count=sum(item.type == "attachment" for item in envelope.items),
-        scrubber=_scrubber(rules),
+        scrubber=_scrubber(rules.scrub),
         codec=codec,
+        unwanted=compile_filters(rules.filters),
     )
 
 
@@ -178,6 +182,10 @@ def _prepare_item(
         value = handler.prepare(item, arrival)
     except Problem as problem:
         return _ended(item, outcomes.INVALID, _reason(problem))
+    if isinstance(value, Unwanted):
+        return PreparedItem(
+            *(item.type, category_of(item.type), 1), value.event_id, outcomes.FILTERED, value.reason
+        )
     return PreparedItem(item.type, category_of(item.type), 1, value)
 
 
@@ -238,7 +246,7 @@ def _end_with_server() -> None:
 
 
 def prepare_in_worker(
-    frames: Sequence[Frame], rules: Mapping[int, ScrubRules]
+    frames: Sequence[Frame], rules: Mapping[int, ProjectRules]
 ) -> list[PreparedFrame]:
     """`prepare_frame` over a chunk, in a worker process."""
     found = workshop()

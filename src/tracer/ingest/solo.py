@@ -20,6 +20,7 @@ from tracer.ingest import prepare
 from tracer.ingest.items import ItemHandler
 from tracer.ingest.look import Look
 from tracer.ingest.prepare import PreparedFrame
+from tracer.protocol.filter_rules import ProjectRules
 from tracer.protocol.scrub import ScrubRules
 from tracer.storage.spool import Frame
 
@@ -57,11 +58,11 @@ class Solo:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
-    def try_frame(self, frame: Frame, rules: ScrubRules | None) -> Trial:
+    def try_frame(self, frame: Frame, rules: ProjectRules | None) -> Trial:
         """Look at a frame and prepare it, within the time limit for each. `rules` is None when its
         project is gone."""
         with self._lock:
-            shown = self._run(_look, frame, rules or ScrubRules())
+            shown = self._run(_look, frame, rules.scrub if rules else ScrubRules())
             prepared = self._run(_prepare, frame, rules)
         if isinstance(prepared, tuple):
             prepared = prepare.failed(frame, *prepared)
@@ -156,5 +157,5 @@ def _look(frame: Frame, rules: ScrubRules) -> Look:
     return looking.look(frame, rules, prepare.workshop())
 
 
-def _prepare(frame: Frame, rules: ScrubRules | None) -> PreparedFrame:
+def _prepare(frame: Frame, rules: ProjectRules | None) -> PreparedFrame:
     return prepare.prepare_frame(frame, rules, prepare.workshop())

@@ -22,6 +22,7 @@ from tracer.issues.model import (
     STATUS_NAMES,
     UNRESOLVED,
     Activity,
+    Discarded,
     Issue,
 )
 from tracer.kit import audit
@@ -181,14 +182,64 @@ def delete(tx: Tx, issue: Issue, *, by: Actor) -> Issue:  # noqa: ARG001
     Its hashes lead nowhere afterwards, so a new event of the kind makes a new issue. Only events
     digested until now are erased, told by their frame.
     """
+    _remove(tx, issue, queries.hashes(tx, issue))
+    _record(tx, "delete", issue, before={"title": issue.title, "status": issue.status_name})
+    return issue
+
+
+def discard(tx: Tx, issue: Issue, *, by: Actor) -> Issue:
+    """Delete the issue, and filter out the events of its kind that come from now on.
+
+    What it was is kept, to be shown and for `restore`.
+    """
     hashes = queries.hashes(tx, issue)
+    environments = tx.rows(
+        "SELECT environment FROM issue_environments WHERE issue_id = :id", id=issue.id
+    )
+    discard_id = tx.insert(
+        """
+        INSERT INTO discarded_issues (project_id, short_id, title, culprit, level, environments,
+            discarded_by, discarded_at)
+        VALUES (:project_id, :short_id, :title, :culprit, :level, :environments, :by, :now)
+        """,
+        project_id=issue.project_id,
+        short_id=issue.short_id,
+        title=issue.title,
+        culprit=issue.culprit,
+        level=issue.level,
+        environments=msgspec.json.encode([row[0] for row in environments]).decode(),
+        by=by.user_id,
+        now=tx.now_ms,
+    )
+    tx.many(
+        "INSERT OR REPLACE INTO discarded_hashes (project_id, hash, discard_id) VALUES (?, ?, ?)",
+        [(issue.project_id, hash_, discard_id) for hash_ in hashes],
+    )
+    _remove(tx, issue, hashes)
+    _record(tx, "discard", issue, before={"title": issue.title, "status": issue.status_name})
+    return issue
+
+
+def restore(tx: Tx, discarded: Discarded) -> None:
+    """Events of a discarded issue's kind are stored again; the next one makes a new issue."""
+    tx.execute("DELETE FROM discarded_issues WHERE id = :id", id=discarded.id)
+    audit.record(
+        tx,
+        "issue.restore",
+        "issue",
+        discarded.id,
+        name=discarded.name,
+        project_id=discarded.project_id,
+        before={"title": discarded.title, "filtered": discarded.event_count},
+    )
+
+
+def _remove(tx: Tx, issue: Issue, hashes: Sequence[str]) -> None:
     frame = tx.value("SELECT frame FROM digest_position")
     tx.execute("DELETE FROM issue_text WHERE rowid = :id", id=issue.id)
     tx.execute("DELETE FROM issues WHERE id = :id", id=issue.id)
     tx.enqueue(ERASE_TASK, project_id=issue.project_id, hashes=list(hashes), frame=frame)
     _changed(tx, issue.project_id)
-    _record(tx, "delete", issue, before={"title": issue.title, "status": issue.status_name})
-    return issue
 
 
 def bulk(

@@ -218,3 +218,27 @@ def is_later_release(
     if than_seen_at is None:
         return False
     return seen_at is None or seen_at > than_seen_at
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """An issue that was deleted and whose kind is filtered out since. `event_count` are the events
+    filtered since then."""
+
+    id: int
+    project_id: int
+    project_slug: str
+    short_id: int
+    title: str
+    culprit: str
+    level: int
+    environments: str
+    discarded_by: str | None
+    discarded_at: int
+    event_count: int
+    last_seen_at: int | None
+
+    @property
+    def name(self) -> str:
+        """The short id that it had."""
+        return f"{self.project_slug.upper()}-{self.short_id}"

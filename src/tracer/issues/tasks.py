@@ -91,6 +91,11 @@ def forget_recent(tracer: Tracer) -> None:
                 project=project_id,
                 before=before,
             )
+            tx.execute(
+                "DELETE FROM filtered_events WHERE project_id = :project AND received_at < :before",
+                project=project_id,
+                before=before,
+            )
 
 
 def forget_hours(tracer: Tracer) -> None:

@@ -5,7 +5,10 @@ which refreshes the DSN cache.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from tracer import clock
 from tracer.accounts.actions import delete_emptied
@@ -13,6 +16,7 @@ from tracer.accounts.model import check_slug, slug_from
 from tracer.errors import Conflict, Invalid, NotFound
 from tracer.kit import audit
 from tracer.projects import queries
+from tracer.projects.filters import check_filters
 from tracer.projects.model import (
     KEYS_MAX,
     RESERVED_SLUGS,
@@ -26,10 +30,12 @@ from tracer.projects.model import (
     check_rate,
 )
 from tracer.projects.quotas import actions as quotas
+from tracer.protocol.filter_rules import OF_NEW_PROJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracer.protocol.filter_rules import FilterRules
     from tracer.storage.meta import Tx
 
 ERASE_TASK = "erase_project"
@@ -47,13 +53,14 @@ def create_project(
     _check_free(tx, organization_id, slug)
     project_id = tx.insert(
         """
-        INSERT INTO projects (organization_id, slug, name, platform, created_at)
-        VALUES (:organization_id, :slug, :name, :platform, :now)
+        INSERT INTO projects (organization_id, slug, name, platform, filters, created_at)
+        VALUES (:organization_id, :slug, :name, :platform, :filters, :now)
         """,
         organization_id=organization_id,
         slug=slug,
         name=name,
         platform=check_platform(platform),
+        filters=msgspec.json.encode(OF_NEW_PROJECTS).decode(),
         now=tx.now_ms,
     )
     project = _load(tx, project_id)
@@ -91,6 +98,20 @@ def update_project(tx: Tx, project: Project, changes: Project) -> Project:
     before, after = audit.differing(_settings(project), _settings(changed))
     _record(tx, "project.update", changed, before=before, after=after)
     return changed
+
+
+def set_filters(tx: Tx, project: Project, rules: FilterRules) -> Project:
+    """Stores what is filtered out of what comes in. Invalid when a rule cannot be one."""
+    check_filters(rules)
+    tx.execute(
+        "UPDATE projects SET filters = :filters WHERE id = :id",
+        filters=msgspec.json.encode(rules).decode(),
+        id=project.id,
+    )
+    tx.emit(KeysChanged())
+    before, after = audit.differing(asdict(project.filters), asdict(rules))
+    _record(tx, "project.filter", project, before=before, after=after)
+    return replace(project, filters=rules)
 
 
 def note_sample(tx: Tx, project: Project, platform: str) -> None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from tracer import clock
 from tracer.projects import actions, queries
+from tracer.protocol.filter_rules import ProjectRules
 
 if TYPE_CHECKING:
+    from tracer.protocol.filter_rules import FilterRules
     from tracer.protocol.scrub import ScrubRules
     from tracer.storage.meta import Reader, Tx
 
@@ -40,6 +42,12 @@ class ProjectSettings:
     platform: str
     scrub: ScrubRules
     spike_protection: bool
+    filters: FilterRules
+
+    @property
+    def rules(self) -> ProjectRules:
+        """What preparing its frames goes by."""
+        return ProjectRules(self.scrub, self.filters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,7 @@ def _read(reader: Reader) -> _Picture:
             project.platform,
             project.scrub,
             project.spike_protection,
+            project.filters,
         )
         for project in stored
     }

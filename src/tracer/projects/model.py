@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tracer.accounts.model import one_line
 from tracer.errors import Invalid
 from tracer.protocol.dsn import Dsn
+from tracer.protocol.filter_rules import NO_FILTERS, FilterRules
 from tracer.protocol.scrub import ScrubRules
 
 NAME_MAX = 100
@@ -48,6 +49,7 @@ class Project:
     first_event_at: int | None
     created_at: int
     spike_protection: bool = True
+    filters: FilterRules = NO_FILTERS
 
     @property
     def project_id(self) -> int:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tracer import clock
 from tracer.accounts.queries import organization_by_slug, team
 from tracer.projects.model import UNUSED_MS, Counts, Key, Project
+from tracer.protocol.filter_rules import FilterRules
 
 if TYPE_CHECKING:
     from tracer.accounts.membership import Team
@@ -22,7 +25,8 @@ DAY_MS = 86_400_000
 # A deleted project keeps its row, out of every reach, until the task has erased what it held.
 _LIVE = """
     SELECT id, organization_id, slug, name, platform, scrub_ip, scrub_defaults, sensitive_names,
-        safe_names, allowed_domains, first_event_at, created_at, spike_protection
+        safe_names, allowed_domains, first_event_at, created_at, spike_protection,
+        filters
     FROM projects
     WHERE deleted_at IS NULL"""
 # The rate limit of a key is its oldest hard quota of errors in a short window.
@@ -253,6 +257,7 @@ def _project(row: tuple[Any, ...]) -> Project:
         first_event_at=row[10],
         created_at=row[11],
         spike_protection=bool(row[12]),
+        filters=msgspec.json.decode(row[13], type=FilterRules),
     )
 
 

@@ -96,7 +96,7 @@ def content(req: Req, letter: DeadLetter) -> render.Response:
     if frame is None:
         raise NotFound("This dead letter is gone.")
     project = req.tracer.keys.project(letter.project_id)
-    return _page(req, letter, req.tracer.solo.try_frame(frame, project and project.scrub))
+    return _page(req, letter, req.tracer.solo.try_frame(frame, project and project.rules))
 
 
 @routes.post(PATH + "{letter_id:int}/replay", can=CHANGE, load=OWN)

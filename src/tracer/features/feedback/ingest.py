@@ -16,7 +16,9 @@ from tracer.features.feedback.model import (
     MAX_SOURCE,
     MAX_URL,
 )
-from tracer.ingest.items import Arrival, Batch, ItemHandler
+from tracer.ingest import withheld
+from tracer.ingest.items import Arrival, Batch, Ended, ItemHandler
+from tracer.ingest.outcomes import FILTERED
 from tracer.issues.queries import clean_event_id
 from tracer.protocol.envelope import Item
 from tracer.protocol.lenient import load_json
@@ -139,9 +141,17 @@ def _text(fields: Mapping[str, Any], name: str, limit: int) -> str:
     return value.replace("\x00", "").strip()[:limit] if isinstance(value, str) else ""
 
 
-def store(batch: Batch, reports: Sequence[PreparedFeedback]) -> Sequence[str | None]:
-    """Store messages. One whose event is known gets its issue now, others when it arrives."""
-    return [_store_one(batch, report) for report in reports]
+def store(batch: Batch, reports: Sequence[PreparedFeedback]) -> Sequence[str | Ended | None]:
+    """Store messages. One whose event is known gets its issue now, others when it arrives; one
+    whose event was filtered is filtered too."""
+    pairs = [(one.project_id, one.event_id) for one in reports if one.event_id is not None]
+    fates = withheld.fates(batch, pairs)
+    return [
+        fate
+        if (fate := fates.get((one.project_id, one.event_id or ""))) and fate.outcome == FILTERED
+        else _store_one(batch, one)
+        for one in reports
+    ]
 
 
 def _store_one(batch: Batch, report: PreparedFeedback) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tracer.grouping import group
-from tracer.ingest.items import Arrival
+from tracer.ingest.items import Arrival, Unwanted
 from tracer.protocol.envelope import Item
 from tracer.protocol.event import Event, decode_event
 from tracer.storage.codec import Codec
@@ -42,8 +42,8 @@ class PreparedEvent(msgspec.Struct):
     payload_row: tuple[Any, ...]
 
 
-def prepare(item: Item, arrival: Arrival) -> PreparedEvent:
-    """Decode, scrub and group one item. Raises Invalid when it is no event."""
+def prepare(item: Item, arrival: Arrival) -> PreparedEvent | Unwanted:
+    """Decode, filter, scrub and group one item. Raises Invalid when it is no event."""
     payload = bytes(item.payload)
     event = decode_event(
         payload,
@@ -53,6 +53,10 @@ def prepare(item: Item, arrival: Arrival) -> PreparedEvent:
         client_ip=arrival.client_ip,
         user_agent=arrival.user_agent,
     )
+    if arrival.unwanted is not None:
+        reason = arrival.unwanted(event.data, arrival.client_ip, arrival.user_agent)
+        if reason is not None:
+            return Unwanted(event.event_id, reason)
     arrival.scrubber.event(event)
     return prepare_event(
         event,

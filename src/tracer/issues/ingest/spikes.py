@@ -43,7 +43,7 @@ def hold_back(
         held += surplus
     if not held:
         return reasons
-    batch.held.update((event.project_id, event.event_id) for event in held)
+    batch.held.update({(event.project_id, event.event_id): _HELD for event in held})
     ids = {id(event) for event in held}
     return [
         _HELD if id(event) in ids else reason for event, reason in zip(events, reasons, strict=True)

@@ -13,7 +13,7 @@ import msgspec
 
 from tracer.ingest.items import Batch, Ended
 from tracer.issues.facts import IssueCreated, IssueRegressed, IssuesChanged
-from tracer.issues.ingest import rollups
+from tracer.issues.ingest import discards, rollups
 from tracer.issues.ingest.prepare import PreparedEvent
 from tracer.issues.ingest.spikes import hold_back
 from tracer.issues.model import RESOLVED, UNRESOLVED, is_later_release
@@ -51,7 +51,7 @@ class Group:
 def store(batch: Batch, events: Sequence[PreparedEvent]) -> Sequence[str | Ended | None]:
     """Store events in their order of arrival; for each, None or why it was not stored."""
     tx = batch.tx
-    reasons: list[str | Ended | None] = _refusals(tx, events)
+    reasons = discards.end(batch, events, _refusals(tx, events))
     kept = [event for event, reason in zip(events, reasons, strict=True) if reason is None]
     if not kept:
         return reasons

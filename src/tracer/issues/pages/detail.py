@@ -280,6 +280,20 @@ def delete(req: Req, issue: Issue) -> render.Response:
     return render.redirect("/issues/")
 
 
+@routes.post(
+    "/issues/{issue_id:int}/discard",
+    can=Permission.EVENT_ADMIN,
+    load=queries.issue,
+    step_up=True,
+)
+def discard(req: Req, issue: Issue) -> render.Response:
+    """Delete it, and filter out all events of its kind from now on."""
+    with req.meta.write() as tx:
+        actions.discard(tx, issue, by=req.actor)
+    render.flash(req, f"{issue.name} discarded. New events of its kind are filtered out.")
+    return render.redirect("/issues/")
+
+
 def _done(req: Req, issue: Issue, said: str) -> render.Response:
     """After a change: htmx gets the head of the page and the activity again, others the page."""
     render.flash(req, said, "success")

@@ -22,6 +22,7 @@ ACTIONS: dict[str, tuple[Callable[..., Issue], str]] = {
     "unresolve": (actions.unresolve, "unresolved"),
     "archive": (actions.archive, "archived"),
     "delete": (actions.delete, "deleted"),
+    "discard": (actions.discard, "discarded"),
 }
 
 
@@ -37,13 +38,17 @@ def index(req: Req) -> render.Response:
     return _answer(req, req.query)
 
 
+#: What takes more than the permission to write, and a fresh proof of identity.
+_DELETING = ("delete", "discard")
+
+
 def _deletes(req: Req) -> bool:
-    return req.form.get("action") == "delete"
+    return req.form.get("action") in _DELETING
 
 
 @routes.post("/issues/bulk", can=Permission.EVENT_WRITE, step_up=_deletes)
 def bulk(req: Req) -> render.Response:
-    """Resolve, unresolve, archive, delete or assign the selected issues, then show the list again.
+    """Resolve, unresolve, archive, delete, discard or assign the selected issues; then the list.
 
     `back` is the query string of the list; `assign` is a user id, 0 for nobody.
     """
@@ -58,7 +63,7 @@ def bulk(req: Req) -> render.Response:
     else:
         action = req.form.choice("action", ACTIONS)
         reach = req.reach
-        if action == "delete":
+        if action in _DELETING:
             if not req.actor.can(Permission.EVENT_ADMIN):
                 raise Forbidden("You do not have permission to delete issues.")
             reach = req.actor.access.reach_for(Permission.EVENT_ADMIN)

@@ -16,6 +16,7 @@ from tracer.issues.queries.detail import (
     tag,
     tags,
 )
+from tracer.issues.queries.discarded import discarded, discarded_page
 from tracer.issues.queries.events import (
     clean_event_id,
     events_of_issue,
@@ -54,6 +55,8 @@ __all__ = [
     "comment_counts",
     "counted_in",
     "current_issue",
+    "discarded",
+    "discarded_page",
     "environments",
     "events_of_issue",
     "events_of_project",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,8 +151,9 @@ def test_reports_are_few_whatever_happens() -> None:
 
 def test_slow_requests_and_very_slow_queries_are_reported(tracer: Running) -> None:
     query = SlowQuery("events", "SELECT count(*) FROM events", SLOW_S)
-    sample = Sample(0, SLOW_S, "GET", "/issues/", 200, "id-1", "slow", queries=(query,))
+    sample = Sample(0, SLOW_S, "GET", "/issues/", 200, "id-1", "slow", "ab" * 16, "", (query,))
     tracer.tracer.samples.keep(sample)
+    tracer.tracer.samples.keep(replace(sample, route="/api/{project_id:int}/store/", trace_id=""))
     tracer.tracer.own_errors.note_query(query)
     tracer.tracer.own_errors.note_query(query._replace(sql="SELECT 1", seconds=0.2))
     found = titles(tracer)

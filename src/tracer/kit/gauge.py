@@ -62,8 +62,10 @@ class Gauge:
         self._flow.append((now, tracer.spool.last_id, tracer.digest.position))
         while now - self._flow[0][0] > RATE_S:
             self._flow.popleft()
-        free = free_bytes(tracer)
+        free, floor = free_bytes(tracer), tracer.spool.floor_bytes
         running, low = tracer.worker.running, tracer.spool.low
+        if low is not None:  # it may be another file system than the spool's
+            free, floor = None if low.reason else low.free_bytes, low.floor_bytes
         return Look(
             waiting_frames=waiting,
             unmoved_s=now - self._moved_at,
@@ -76,8 +78,8 @@ class Gauge:
             clock_jump_s=self._clock_jump_s(now),
             write_held_s=tracer.meta.write_held_s,
             free_bytes=free,
-            floor_bytes=tracer.spool.floor_bytes,
-            low=low.text if low else "",
+            floor_bytes=floor,
+            low=low is not None,
             level=tracer.spool.level,
             full_in_s=self._full_in_s(now, free),
             balances=not tracer.digest.imbalance,

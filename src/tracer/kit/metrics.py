@@ -111,7 +111,9 @@ class Requests(Collector):
             "tracer_http_sent_bytes", "Bytes of answers.", labels=[*labels, "status"]
         )
         latency = HistogramMetricFamily(
-            "tracer_http_request_seconds", "From request to the end of the answer.", labels=labels
+            "tracer_http_request_seconds",
+            "From request to the beginning of the answer.",
+            labels=labels,
         )
         sizes = HistogramMetricFamily(
             "tracer_http_received_bytes", "Bytes of request bodies as sent.", labels=labels

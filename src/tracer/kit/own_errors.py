@@ -60,8 +60,9 @@ class OwnErrors(logging.Handler):
             self._busy.now = False
 
     def hear(self, sample: Sample) -> None:
-        """A request was kept; slow ones are reported."""
-        if sample.why == "slow" and self._may((sample.route, "slow")):
+        """A request was kept; slow pages and API calls are reported. What SDKs send takes
+        as long as their networks do."""
+        if sample.why == "slow" and sample.trace_id and self._may((sample.route, "slow")):
             self.waiting.append(_of_sample(sample))
 
     def note_query(self, query: SlowQuery) -> None:

@@ -40,8 +40,8 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was measured at one moment. Times are seconds, sizes bytes. `low` tells of the file
-    system below its floor, `level` of how much the full spool refuses (0 nothing, 7 everything)."""
+    """What was measured at one moment. Times are seconds, sizes bytes. `low`: a file
+    system is below its floor. `level`: how much the full spool refuses, 0 nothing, 7 everything."""
 
     waiting_frames: int = 0
     unmoved_s: float = 0.0
@@ -55,7 +55,7 @@ class Look:
     write_held_s: float = 0.0
     free_bytes: int | None = None
     floor_bytes: int = 0
-    low: str = ""
+    low: bool = False
     level: int = 0
     full_in_s: float | None = None
     balances: bool = True
@@ -151,13 +151,13 @@ def _of_disk(look: Look) -> Iterator[Sign]:
             "disk_unknown",
             "The free space of the data folder's disk cannot be read.",
             "Check that the disk is mounted and that the server may read it.",
+            blocks=look.low,
         )
     elif look.low or look.free_bytes < look.floor_bytes:
-        left = f"{_size(look.free_bytes)} free, the floor is {_size(look.floor_bytes)}"
         yield Sign(
             "disk_full",
-            f"The disk is below its floor ({look.low or left}; settings disk_floor_bytes and "
-            "disk_floor_percent): nothing is accepted.",
+            f"The disk has {_size(look.free_bytes)} free and must keep "
+            f"{_size(look.floor_bytes)}: nothing is accepted.",
             "Free space on the disk, or make it larger. Accepting goes on by itself then.",
             blocks=True,
         )

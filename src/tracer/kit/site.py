@@ -134,7 +134,7 @@ class Site:
         self, series: Series, answer: _Answer, received: int, trace: tracing.Trace | None = None
     ) -> None:
         """Count an answer, and keep it when it is one of those to be kept."""
-        seconds = perf_counter() - answer.began
+        seconds = answer.answered - answer.began
         series.note(answer.status, seconds, received, answer.sent_bytes)
         self._answered_count += 1
         if seconds >= SLOW_S:
@@ -289,11 +289,11 @@ class Site:
 class _Answer:
     """The `send` of one request: its status, size and start, and its id as a header."""
 
-    __slots__ = ("_send", "began", "request_id", "sent_bytes", "status")
+    __slots__ = ("_send", "answered", "began", "request_id", "sent_bytes", "status")
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.began = perf_counter()
+        self.began = self.answered = perf_counter()
         self.request_id = tracing.new_request_id()
         self.status = 0
         self.sent_bytes = 0
@@ -303,6 +303,8 @@ class _Answer:
         if self.status:
             self.sent_bytes += len(message.get("body", b""))
         else:
+            # Not until its end: how fast a client reads says nothing of this server.
+            self.answered = perf_counter()
             self.status = message["status"]
             message["headers"].append((b"x-request-id", self.request_id.encode()))
         return self._send(message)

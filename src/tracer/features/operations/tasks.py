@@ -43,7 +43,7 @@ def deliver(tracer: Tracer) -> None:
             tracer.spool.append_sync(_frame(own.id, key.public_key, waiting[0]))
             waiting.popleft()
     except Unavailable as fault:
-        log.warning("own errors wait: %s", fault.detail)
+        log.debug("own errors wait: %s", fault.detail)
     except Exception:
         log.exception("own errors could not be handed over")
 

@@ -6,9 +6,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+HOURS ?= 1
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 
-.PHONY: serve test check bench fmt package clean
+.PHONY: serve test check bench soak fmt package clean
 
 serve: $(VENV)/.installed
 	$(BIN)/tracer serve $(ARGS)
@@ -25,6 +26,9 @@ check: $(VENV)/.tests
 
 bench: $(VENV)/.tests tests/loadgen/build/sload
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+soak: $(VENV)/.tests tests/loadgen/build/sload
+	PYTHONPATH=tests $(BIN)/python -m bench.soak --hours $(HOURS) $(ARGS)
 
 fmt: $(VENV)/.tests
 	$(BIN)/ruff check --fix src tests packaging

@@ -14,8 +14,9 @@ from typing import Any
 
 from bench import servers
 from bench.load import cpu_s, offer, page_times
+from bench.watch import page_paths
 from loadgen.procmon import du, tree_mem
-from serving import ORGANIZATION, PROJECT, Server
+from serving import Server
 
 _seed = iter(range(1, 1_000_000))
 
@@ -134,7 +135,7 @@ def size(events: int, rate: int, page_runs: int) -> dict[str, Any]:
         time.sleep(5)
         figures["rss_after_mb"] = tree_mem([server.pid])[0]
         figures["disk_bytes_per_event"] = du([str(server.data)]) / run.ok
-        paths = _paths(server)
+        paths = page_paths(server)
         figures["pages_idle"] = _pages(server, paths, page_runs)
         load = threading.Thread(
             target=offer,
@@ -147,20 +148,6 @@ def size(events: int, rate: int, page_runs: int) -> dict[str, Any]:
         load.join()
         figures["stop_s"] = server.stop()
     return figures
-
-
-def _paths(server: Server) -> dict[str, list[str]]:
-    issues: Any = server.api(f"/api/0/projects/{ORGANIZATION}/{PROJECT}/issues/")
-    ids = [issue["id"] for issue in issues[:20]]
-    events = []
-    for id_ in ids:
-        found: Any = server.api(f"/api/0/issues/{id_}/events/")
-        events += [f"/issues/{id_}/events/{event['eventID']}/" for event in found[:3]]
-    return {
-        "list": ["/issues/", "/issues/?sort=events", "/issues/?environment=production"],
-        "issue": [f"/issues/{id_}/" for id_ in ids],
-        "event": events,
-    }
 
 
 def _pages(server: Server, paths: dict[str, list[str]], times: int) -> dict[str, dict[str, float]]:

@@ -9,7 +9,7 @@ ARGS ?=
 HOURS ?= 1
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 
-.PHONY: serve test check bench soak fmt package clean
+.PHONY: serve test check bench soak load fmt package clean
 
 serve: $(VENV)/.installed
 	$(BIN)/tracer serve $(ARGS)
@@ -29,6 +29,9 @@ bench: $(VENV)/.tests tests/loadgen/build/sload
 
 soak: $(VENV)/.tests tests/loadgen/build/sload
 	PYTHONPATH=tests $(BIN)/python -m bench.soak --hours $(HOURS) $(ARGS)
+
+load: $(VENV)/.tests tests/loadgen/build/sload
+	PYTHONPATH=tests $(BIN)/python -m bench.flood $(ARGS)
 
 fmt: $(VENV)/.tests
 	$(BIN)/ruff check --fix src tests packaging

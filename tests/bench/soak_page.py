@@ -85,10 +85,11 @@ def _rows(soak: Soak) -> str:
         ("until all was stored after the last event", f"{soak.drained_s:.1f} s"),
         ("stop", f"{soak.stop_s:.1f} s", "at most 5", soak.stop_s <= 5),
     ]
-    return "\n".join(_row(*row) for row in rows)
+    return "\n".join(row(*row) for row in rows)
 
 
-def _row(what: str, figure: str, goal: str = "", met: bool | str = "") -> str:
+def row(what: str, figure: str, goal: str = "", met: bool | str = "") -> str:
+    """A row of a table of figures and their goals."""
     if isinstance(met, bool):
         met = "met" if met else "**falls short**"
     return f"| {what} | {figure} | {goal} | {met} |"

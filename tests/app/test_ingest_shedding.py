@@ -10,7 +10,9 @@ import pytest
 
 from harness import envelope, running
 from tracer import clock
+from tracer.ingest.shedding import Announcer, refused_at
 from tracer.protocol.categories import category_of
+from tracer.storage.spool import Load
 
 #: Of 28 frames the levels begin at 14, 16, … 26.
 SETTINGS = {"spool_max_frames": 28, "spool_high_percent": 50}
@@ -176,3 +178,12 @@ def test_levels_are_logged_with_what_is_refused(tracer, caplog):
     said = [record.getMessage() for record in caplog.records if "spool" in record.getMessage()]
     assert any(re.search(r"full by frames .*refused now: attachments, replays$", s) for s in said)
     assert said[-1] == "The spool has room again: everything is accepted"
+
+
+def test_a_load_that_wavers_is_logged_once_a_minute(caplog):
+    announce = Announcer()
+    for level in (3, 2, 3, 2, 1, 3, 4, 3, 0, 1):
+        announce(Load(level, 0.7, "bytes", 1, 1, 1.0))
+    said = [record.getMessage() for record in caplog.records]
+    assert [len(refused_at(3)), len(said)] == [3, 4]
+    assert [line.startswith("The spool has room") for line in said] == [False, False, True, False]

@@ -21,7 +21,7 @@ from tracer.ingest.intake import Intake
 from tracer.ingest.lanes import BusyLane, Lane, ProcessLane, ThreadLane
 from tracer.ingest.prepare import Workshop
 from tracer.ingest.quotas import Quotas
-from tracer.ingest.shedding import Shedding, announce
+from tracer.ingest.shedding import Announcer, Shedding
 from tracer.ingest.solo import Equipment, Solo
 from tracer.ingest.spikes import Spikes
 from tracer.kit import api_pages, live, status
@@ -173,7 +173,7 @@ class Application:
         )
         stack.callback(intake.close)
         tracer.shedding = Shedding(intake)
-        tracer.spool.tell_levels(announce)
+        tracer.spool.tell_levels(Announcer())
         handlers = {
             kind: handler for feature in self.features for kind, handler in feature.items.items()
         }

@@ -121,11 +121,13 @@ class Late(Problem):
 class Body:
     """Receives one request's body within the limits of `intake`; `size` is what it holds."""
 
-    __slots__ = ("_intake", "is_late", "size")
+    __slots__ = ("_intake", "is_late", "seen_at", "size", "task")
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self.size = 0
+        self.task: asyncio.Task[Any] | None = None
+        self.seen_at = 0.0
         self.is_late = False
 
     async def read(self, receive: Callable[[], Any], declared: bytes | None) -> bytes:
@@ -139,10 +141,9 @@ class Body:
         try:
             return await self._receive(receive)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self.is_late or task is None:
+            if not self.is_late or self.task is None:
                 raise
-            task.uncancel()
+            self.task.uncancel()
             raise Late("the body did not come in time") from None
         finally:
             patience.end(self)

@@ -16,9 +16,12 @@ AT_MOST = 10
 
 
 class Growing(Protocol):
-    """A body that is being received: how much of it came, and whether it was given up."""
+    """A body that is being received: how much of it came, which task waits for it, since when as
+    far as it was looked at, and whether it was given up."""
 
     size: int
+    task: asyncio.Task[Any] | None
+    seen_at: float
     is_late: bool
 
 
@@ -27,16 +30,16 @@ class Patience:
 
     def __init__(self, allowance_s: float) -> None:
         self._allowance_s = allowance_s
-        self._under_way: dict[Growing, list[Any]] = {}
+        self._under_way: set[Growing] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_looking = False
 
     def begin(self, body: Growing) -> None:
         """The running task waits for this body from now on."""
-        task = asyncio.current_task()
+        body.task = task = asyncio.current_task()
         if task is None:
             return
-        self._under_way[body] = [task, 0.0]
+        self._under_way.add(body)
         if not self._is_looking or self._loop is not task.get_loop():
             self._loop = task.get_loop()
             self._is_looking = True
@@ -44,20 +47,20 @@ class Patience:
 
     def end(self, body: Growing) -> None:
         """It waits no longer."""
-        self._under_way.pop(body, None)
+        self._under_way.discard(body)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop is not self._loop:
             return
         now = time.monotonic()
-        for body, entry in self._under_way.items():
-            task, began = entry
-            if not began:
+        for body in self._under_way:
+            if not body.seen_at:
                 # Seen for the first time: nearly all bodies are complete before they ever are.
-                entry[1] = now
-            elif now - began > self._allowed_s(body.size) and not body.is_late:
+                body.seen_at = now
+            elif now - body.seen_at > self._allowed_s(body.size) and not body.is_late:
                 body.is_late = True
-                task.cancel()
+                if body.task is not None:
+                    body.task.cancel()
         self._is_looking = bool(self._under_way)
         if self._is_looking:
             loop.call_later(TICK_S, self._look, loop)

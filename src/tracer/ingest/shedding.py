@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 REASON: Final = "backpressure"
 #: SDKs stay away for so long, each for another time, so that they do not come back together.
 WAIT_S: Final = (15, 45)
+
+#: A load that wavers between levels is not worth a line each time.
+SAY_EVERY_S: Final = 60.0
 
 #: What a level refuses besides the levels before it: its name, and its data categories.
 STEPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
@@ -145,17 +149,29 @@ def count(refusals: Refusals, project_id: int, items: Sequence[Item], kept: Sequ
             )
 
 
-def announce(load: Load) -> None:
-    """Log a new level of the spool."""
-    if load.level:
-        log.warning(
-            "The spool is %.0f %% full by %s (%d frames, %d MiB, oldest %.0f s): refused now: %s",
-            load.share * 100,
-            load.measure,
-            load.frames,
-            load.waiting_bytes >> 20,
-            load.age_s,
-            ", ".join(refused_at(load.level)),
-        )
-    else:
-        log.warning("The spool has room again: everything is accepted")
+class Announcer:
+    """Logs new levels of the spool: each that is higher than what was said last, the others once a
+    minute, and that it is over."""
+
+    def __init__(self) -> None:
+        self._level = 0
+        self._said_at = 0.0
+
+    def __call__(self, load: Load) -> None:
+        now = time.monotonic()
+        if not load.level:
+            log.warning("The spool has room again: everything is accepted")
+        elif load.level > self._level or now - self._said_at >= SAY_EVERY_S:
+            log.warning(
+                "The spool is %.0f %% full by %s (%d frames, %d MiB, oldest %.0f s): "
+                "refused now: %s",
+                load.share * 100,
+                load.measure,
+                load.frames,
+                load.waiting_bytes >> 20,
+                load.age_s,
+                ", ".join(refused_at(load.level)),
+            )
+        else:
+            return
+        self._level, self._said_at = load.level, now

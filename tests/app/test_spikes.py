@@ -143,6 +143,10 @@ def test_threshold_follows_the_projects_own_week(tracer: Running) -> None:
     assert spikes(tracer) == []
     burst(tracer, 60)
     assert spikes(tracer) == [(1, 150, 10)]
+    # The spike itself is part of the next hour's week.
+    clock.set_clock(lambda: START_S + HOUR_S + 60)
+    burst(tracer, 160)
+    assert spikes(tracer) == [(1, 153, 17)]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def _set(req: Req, project: Project | None) -> render.Response:
     try:
         draft = view.draft(req, form, project)
     except Invalid as error:
-        form.errors.setdefault("category", error.detail)
+        if not form.errors:
+            form.errors["category"] = error.detail
         return _again(req, project, form=form, status=422)
     if req.form.get("tried") != draft.tried:
         return _again(req, project, form=form, draft=draft, effect=view.effect(req, draft, project))

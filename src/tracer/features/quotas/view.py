@@ -25,6 +25,8 @@ from tracer.projects.quotas import queries as quotas
 from tracer.projects.quotas.model import AMOUNT_MAX, NAMES, window
 
 PROJECTS_SHOWN = 20
+QUOTAS_SHOWN = 100
+NOTICES_SHOWN = 3
 
 CATEGORIES = [("all", "Everything")] + [
     (name, text.capitalize()) for name, text in NAMES.items() if name
@@ -60,6 +62,9 @@ def organization(req: Req) -> dict[str, Any]:
         )
         for quota, use in quotas.quotas(reader, req.reach)
     ]
+    of_projects = [
+        (names[one.quota.project_id], one) for one in shown if one.quota.project_id in names
+    ]
     return {
         "rows": by_category(seen, since_ms=since_ms, now_ms=now_ms),
         "projects_use": [
@@ -68,9 +73,8 @@ def organization(req: Req) -> dict[str, Any]:
             if id_ in names
         ][:PROJECTS_SHOWN],
         "own": [one for one in shown if one.quota.project_id is None],
-        "of_projects": [
-            (names[one.quota.project_id], one) for one in shown if one.quota.project_id in names
-        ],
+        "of_projects": of_projects[:QUOTAS_SHOWN],
+        "more_of_projects": max(0, len(of_projects) - QUOTAS_SHOWN),
         "spikes": [(names[one.project_id], one) for one in queries.lasting(reader, req.reach)],
         "may_write": may_write,
         **_choices(),
@@ -111,13 +115,16 @@ def notices(req: Req) -> dict[str, Any]:
     """The exceeded quotas and lasting spikes that concern what is in reach."""
     reader, now_ms = req.meta.read(), clock.to_ms(req.now)
     names = {ref.id: ref for ref in req.projects}
+    exceeded = [
+        (names.get(quota.project_id or 0), quota)
+        for quota, use in quotas.quotas(reader, req.reach)
+        if use.is_over(quota, now_ms)
+    ]
+    spikes = [(names[one.project_id], one) for one in queries.lasting(reader, req.reach)]
     return {
-        "exceeded": [
-            (names.get(quota.project_id or 0), quota)
-            for quota, use in quotas.quotas(reader, req.reach)
-            if use.is_over(quota, now_ms)
-        ],
-        "spikes": [(names[one.project_id], one) for one in queries.lasting(reader, req.reach)],
+        "exceeded": exceeded[:NOTICES_SHOWN],
+        "spikes": spikes[:NOTICES_SHOWN],
+        "more": max(0, len(exceeded) - NOTICES_SHOWN) + max(0, len(spikes) - NOTICES_SHOWN),
     }
 
 

@@ -156,6 +156,7 @@ def test_nothing_stays_of_a_backup_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with running(data) as tracer:
         said = cli("backup", "--to", str(tmp_path / "file" / "x"), "--data", str(data))
+        assert "FAILED" in cli("status", "--data", str(data)).output
         text = tracer.meta.read().value("SELECT value FROM facts WHERE name = 'last_backup'")
     assert said.exit_code == 1
     assert "cannot be made" in said.output

@@ -20,7 +20,8 @@ from tracer.app import local
 from tracer.errors import Conflict, Invalid, Problem
 from tracer.features.audit import verify as chains
 from tracer.kit import audit, control
-from tracer.storage import backup
+from tracer.storage.backup import make as making
+from tracer.storage.backup import verify as checking
 from tracer.storage.events import DuckEvents
 from tracer.storage.folder import Folder
 from tracer.storage.meta import Meta
@@ -122,7 +123,7 @@ class Backups:
         priority.lower_thread(_NICENESS)
         tracer = self._tracer
         keyring = tracer.vault.keyring
-        sources = backup.Sources(
+        sources = making.Sources(
             Folder(tracer.settings.data),
             tracer.events,  # type: ignore[arg-type]
             partial(tracer.meta.write, unaudited="a moment that a backup shows"),
@@ -130,9 +131,9 @@ class Backups:
         )
         good_at = last_backup(tracer.meta.read()).good_at
         try:
-            made = backup.make(sources, folder, self._tell)
+            made = making.make(sources, folder, self._tell)
             if by_schedule:
-                for gone in backup.prune(folder, tracer.settings.backup_keep):
+                for gone in making.prune(folder, tracer.settings.backup_keep):
                     log.info("the old backup %s is deleted", gone)
             log.info("backup %s: %d bytes", made.path, made.manifest.size_bytes)
             note(tracer.meta, _good(made))
@@ -206,7 +207,7 @@ def _make_here(
             temp=folder.temp,
         )
         stack.callback(events.close)
-        made = backup.make(backup.Sources(folder, events, nullcontext, keys), to, tell)
+        made = making.make(making.Sources(folder, events, nullcontext, keys), to, tell)
         if meta is not None:
             note(meta, _good(made))
         return told(made)
@@ -214,32 +215,32 @@ def _make_here(
 
 def verify(path: Path, tell: Tell) -> dict[str, Any]:
     """Check a backup, or the newest one of a folder: every byte, every store, the audit log."""
-    path = backup.find(path.expanduser().absolute())
-    manifest = backup.check(path, tell)
+    path = making.find(path.expanduser().absolute())
+    manifest = checking.check(path, tell)
     if "audit_head" in manifest.tables["meta"]:
         with reading_any(path / "meta.db") as reader:
             key = bytes.fromhex((path / "audit.key").read_text("ascii"))
             verdict = chains.verify(reader, key)
         if verdict.broken:
             raise Invalid(f"{path}: the audit log is broken: {verdict.broken}")
-    return told(backup.Made(path, manifest))
+    return told(making.Made(path, manifest))
 
 
 def restore(settings: Settings, path: Path, tell: Tell) -> dict[str, Any]:
     """Bring a backup back into the data folder of these settings, which must be empty."""
-    path = backup.find(path.expanduser().absolute())
+    path = making.find(path.expanduser().absolute())
     folder = Folder(settings.data)
-    manifest = backup.restore(path, folder, tell)
-    return {"data": str(folder.path), **told(backup.Made(path, manifest))}
+    manifest = checking.restore(path, folder, tell)
+    return {"data": str(folder.path), **told(making.Made(path, manifest))}
 
 
 def listing(settings: Settings, folder: Path | None) -> list[dict[str, Any]]:
     """The backups of a folder (default: that of the settings), newest first."""
     where = folder.expanduser().absolute() if folder else _folder(settings, None)
-    return [told(made) for made in backup.listing(where)]
+    return [told(made) for made in making.listing(where)]
 
 
-def told(made: backup.Made) -> dict[str, Any]:
+def told(made: making.Made) -> dict[str, Any]:
     """A backup as JSON; `new_bytes` and `held_ms` are those of one that was just made."""
     manifest = made.manifest
     return {
@@ -274,7 +275,7 @@ def note(meta: Meta, last: Last) -> None:
         log.error("how the backup went could not be noted: %s", problem.detail)
 
 
-def _good(made: backup.Made) -> Last:
+def _good(made: making.Made) -> Last:
     at, size = made.manifest.made_at, made.manifest.size_bytes
     return Last(at, str(made.path), size, good_at=at)
 

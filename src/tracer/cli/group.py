@@ -38,6 +38,7 @@ class Commands(click.Group):
         "dlq",
         "backup",
         "restore",
+        "migrate",
         "secrets",
         "mail",
         "settings",

@@ -87,6 +87,9 @@ def _backup(last: dict[str, Any] | None) -> str:
         return "none was made"
     from tracer.kit.filters import stamp
 
+    if not last["ok"]:
+        good = f"the last good one {stamp(last['good_at'])}" if last["good_at"] else "none is good"
+        return f"FAILED {stamp(last['at'])}: {last['error']}; {good}"
     size = f", {_size(last['bytes'])}" if last.get("bytes") else ""
     return f"{stamp(last['at'])}{size} {last['path']}".rstrip()
 

@@ -113,14 +113,22 @@ def disk_samples(reader: Reader) -> list[tuple[int, int]]:
 
 
 def last_backup(reader: Reader) -> dict[str, Any] | None:
-    """When, where and how large the last backup was; None when none was made here."""
+    """When, where and how large the last backup was, or why it failed (`error`; `good_at` is the
+    last one that did not, 0: none); None when none was made here."""
     try:
         found = msgspec.json.decode(noted.load(reader, BACKUP_FACT) or "null")
     except msgspec.DecodeError:
         return None
     if not isinstance(found, dict) or not isinstance(found.get("at"), int | float):
         return None
-    return {"at": int(found["at"]), "path": str(found.get("path", "")), "bytes": found.get("bytes")}
+    return {
+        "at": int(found["at"]),
+        "path": str(found.get("path", "")),
+        "bytes": found.get("bytes"),
+        "ok": found.get("ok") is not False,
+        "error": str(found.get("error", "")),
+        "good_at": int(found.get("good_at") or 0),
+    }
 
 
 def versions() -> dict[str, str]:

@@ -19,7 +19,7 @@ import msgspec
 
 from tracer import clock
 from tracer.errors import Unavailable
-from tracer.storage import counting, migrate, sqlite, timing
+from tracer.storage import counting, migrate, snapshots, sqlite, timing
 
 T = TypeVar("T")
 
@@ -154,6 +154,7 @@ class Meta:
         self._readers = sqlite.Readers(path, cache_bytes=READER_CACHE_BYTES)
         self._writer = sqlite.open_writer(path, cache_bytes=WRITER_CACHE_BYTES)
         try:
+            snapshots.take(self._writer, path, len(migrate.migrations()))
             with self._writer:
                 self._migrate()
             self._writer.execute("PRAGMA foreign_keys = ON")

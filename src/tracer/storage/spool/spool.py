@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from tracer.errors import Problem
-from tracer.storage import migrate, sqlite
+from tracer.storage import migrate, snapshots, sqlite
 from tracer.storage.disk import Floor, Low
 from tracer.storage.spool.burial import Bounds, Letters
 from tracer.storage.spool.frames import Frame, NewFrame
@@ -216,6 +216,7 @@ def _open(path: Path, capacity: Capacity, floor: Floor) -> Writer:
     connection = sqlite.open_writer(path, page_bytes=PAGE_BYTES, cache_bytes=CACHE_BYTES)
     try:
         check(connection, path)
+        snapshots.take(connection, path, len(steps()))
         migrate.migrate(connection, path, steps())
         _give_back(connection)
         return Writer(connection, path, capacity, floor)

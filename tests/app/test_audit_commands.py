@@ -45,7 +45,11 @@ READS = {
     "mail_show",
     "access_show",
     "access_explain",
-    "account_list",
+    "spool_show",
+    # test_cli_dlq looks for their entries
+    "dlq_replay",
+    "dlq_discard",
+    "dlq_export",
     "quota_list",
     "secrets_forget_lost",  # there is nothing lost here; test_master_key looks for its entry
 }
@@ -84,6 +88,10 @@ def with_factor(tracer: Running) -> Arguments:
     return {"email": "ada@example.com"}
 
 
+def key_of(tracer: Running) -> Arguments:
+    return {"project": tracer.project.slug, "key": tracer.key}
+
+
 #: command -> what is recorded first, and its arguments
 RUNS: dict[str, tuple[str, Callable[[Running], Arguments]]] = {
     "setup": ("user.create", lambda t: {"email": "new@example.com", "password": NEW_PASSWORD}),
@@ -110,6 +118,21 @@ RUNS: dict[str, tuple[str, Callable[[Running], Arguments]]] = {
         lambda t: {"quota_id": ask(t, "quota_set", {"amount": 5, "per": "day"})["id"]},
     ),
     "access_unlock": ("organization.addresses", shut_out),
+    "account_create": ("user.create", lambda t: {"email": "ada@example.com"}),
+    "account_disable": ("user.disable", with_factor),
+    "account_role": ("member.update", lambda t: {**with_factor(t), "org": None, "role": "viewer"}),
+    "organization_create": (
+        "organization.create",
+        lambda t: {"name": "Beta", "slug": None, "owner": EMAIL},
+    ),
+    "project_create": (
+        "project.create",
+        lambda t: {"name": "Blog", "slug": None, "org": None, "platform": "other"},
+    ),
+    "project_delete": ("project.delete", lambda t: {"project": t.project.slug}),
+    "key_create": ("project_key.create", lambda t: {"project": t.project.slug, "label": ""}),
+    "key_rotate": ("project_key.rotate", lambda t: {**key_of(t), "overlap_s": 60}),
+    "key_switch": ("project_key.update", lambda t: {**key_of(t), "is_active": False}),
     "account_reset_link": ("password.reset_link", lambda t: {"email": EMAIL}),
     "account_end_logins": ("login.end_all", lambda t: {"email": EMAIL}),
     "account_server_admin": ("user.server_admin", lambda t: {"email": EMAIL}),
@@ -119,7 +142,7 @@ RUNS: dict[str, tuple[str, Callable[[Running], Arguments]]] = {
 
 
 def test_every_command_is_known_here(tracer: Running) -> None:
-    found = set(local.commands(tracer.meta, tracer.tracer.vault, ""))
+    found = set(local.commands(tracer.meta, tracer.tracer.vault, "", lambda: tracer.tracer.spool))
     assert found == READS | set(RUNS)
 
 

@@ -15,9 +15,12 @@ from tracer.app import (
     founding,
     letters,
     mail_commands,
+    organization_commands,
+    project_commands,
     quota_commands,
     secret_commands,
     showcase,
+    spool_commands,
     token_commands,
     trail,
 )
@@ -26,6 +29,7 @@ from tracer.kit import control
 from tracer.storage.folder import Folder
 from tracer.storage.keyring import Keyring
 from tracer.storage.meta import Meta
+from tracer.storage.readonly import reading
 from tracer.storage.vault import used_keys
 
 if TYPE_CHECKING:
@@ -115,10 +119,26 @@ def commands(
         "demo_triage": partial(showcase.triage, meta),
         **access_commands.commands(meta),
         **quota_commands.commands(meta),
-        **account_commands.commands(meta, url),
+        **account_commands.commands(meta, vault, url),
+        **organization_commands.commands(meta),
+        **project_commands.commands(meta, url),
+        **spool_commands.commands(meta, spool),
         **trail.commands(meta),
         **letters.commands(meta, spool),
     }
+
+
+def look(settings: Settings, function: Callable[..., Any], /, **arguments: Any) -> Any:
+    """`function(reader, …)` on a connection that cannot write, past the server if one runs.
+    NotFound, Invalid: there is nothing to read, or another version wrote it."""
+    with reading(Folder(settings.data).meta) as reader:
+        return function(reader, **arguments)
+
+
+def known_url(settings: Settings) -> str:
+    """Where people find the server that runs on the folder; without one, `url_of`."""
+    holder = Folder(settings.data).holder()
+    return holder.url if holder is not None and holder.url else url_of(settings)
 
 
 def run(settings: Settings, command: str, **arguments: Any) -> Any:

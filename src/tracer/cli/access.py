@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, refusing
+from tracer.cli.group import data_option, given, json_option, refusing
 
 org_option = click.option("--org", default="", help="Slug of the organization.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @click.group("access")
@@ -26,7 +25,11 @@ def command() -> None:
 @data_option
 @refusing
 def show(org: str, as_json: bool, data: Path | None) -> None:
-    """Show what can keep people out: address lists, second factor, policies."""
+    """Show what can keep people out: address lists, second factor, policies.
+
+    \b
+    tracer access show --org acme
+    """
     result = _run(data, "access_show", org=org)
     if as_json:
         click.echo(json.dumps(result))
@@ -54,6 +57,10 @@ def unlock(org: str, addresses: bool, policies: bool, as_json: bool, data: Path 
 
     It takes effect at once, beside a running server or without one. Policies are kept and can be
     switched on again one by one. Without --org in all organizations.
+
+    \b
+    tracer access unlock --org acme
+    tracer access unlock --addresses
     """
     both = addresses == policies
     result = _run(

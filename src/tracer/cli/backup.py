@@ -13,9 +13,8 @@ from typing import Any
 import click
 
 from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, refusing
+from tracer.cli.group import data_option, given, json_option, refusing
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 to_option = click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
@@ -74,7 +73,12 @@ def command(
 @data_option
 @refusing
 def list_(folder: Path | None, as_json: bool, data: Path | None) -> None:
-    """The backups in a folder, newest first."""
+    """The backups in a folder, newest first.
+
+    \b
+    tracer backup list
+    tracer backup list /mnt/nas/tracer --json
+    """
     settings, _ = all_settings.load(given(data=data))
     from tracer.app import backups
 

@@ -10,10 +10,8 @@ import click
 
 from tracer import clock
 from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, refusing
+from tracer.cli.group import data_option, given, json_option, refusing
 from tracer.cli.spans import SPAN
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @click.group("keys")
@@ -26,7 +24,11 @@ def command() -> None:
 @data_option
 @refusing
 def listing(as_json: bool, data: Path | None) -> None:
-    """List the signing keys: which signs, and until when the others verify."""
+    """List the signing keys: which signs, and until when the others verify.
+
+    \b
+    tracer keys list
+    """
     _tell(_run(data, "keys_list"), as_json)
 
 

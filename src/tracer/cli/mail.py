@@ -10,9 +10,7 @@ from typing import Any
 import click
 
 from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, refusing
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+from tracer.cli.group import data_option, given, json_option, refusing
 
 
 @click.group("mail")
@@ -62,7 +60,11 @@ def set_server(
 @data_option
 @refusing
 def show(as_json: bool, data: Path | None) -> None:
-    """Show the mail server; never its password."""
+    """Show the mail server; never its password.
+
+    \b
+    tracer mail show
+    """
     _show(_run("mail_show", data), as_json)
 
 
@@ -72,7 +74,11 @@ def show(as_json: bool, data: Path | None) -> None:
 @data_option
 @refusing
 def send_test(to: str, as_json: bool, data: Path | None) -> None:
-    """Send a test mail now."""
+    """Send a test mail now.
+
+    \b
+    tracer mail test ada@example.com
+    """
     _show(_run("mail_test", data, to=to), as_json)
 
 
@@ -81,7 +87,11 @@ def send_test(to: str, as_json: bool, data: Path | None) -> None:
 @data_option
 @refusing
 def remove(as_json: bool, data: Path | None) -> None:
-    """Forget the mail server and its password."""
+    """Forget the mail server and its password.
+
+    \b
+    tracer mail remove
+    """
     _show(_run("mail_remove", data), as_json)
 
 

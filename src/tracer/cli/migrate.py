@@ -27,7 +27,11 @@ def command() -> None:
 @data_option
 @refusing
 def status(as_json: bool, data: Path | None) -> None:
-    """Show each store's schema, what this program knows, and the snapshots there are."""
+    """Show each store's schema, what this program knows, and the snapshots there are.
+
+    \b
+    tracer migrate status
+    """
     settings, _ = all_settings.load(given(data=data))
     from tracer.app import migrations
 

@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, refusing
+from tracer.cli.group import data_option, given, json_option, refusing
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 org_option = click.option("--org", default="", help="Slug of the organization.")
 
 

@@ -9,9 +9,7 @@ from typing import Any
 import click
 
 from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, refusing
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+from tracer.cli.group import data_option, given, json_option, refusing
 
 
 @click.group("secrets")
@@ -27,6 +25,9 @@ def status(as_json: bool, data: Path | None) -> None:
     """Show the master keys, what they encrypt, and what is old, weak or too open.
 
     Exit code 0 also when something was found; --json has `findings` with `level` and `text`.
+
+    \b
+    tracer secrets status
     """
     found = _run("secrets_status", data)
     if as_json:
@@ -51,6 +52,9 @@ def rotate(as_json: bool, data: Path | None) -> None:
 
     May be interrupted at any moment and run again: the new key is on disk before it is used, and
     the old one stays until nothing needs it.
+
+    \b
+    tracer secrets rotate
     """
     result = _run("secrets_rotate", data)
     if as_json:
@@ -77,6 +81,10 @@ def forget_lost(yes: bool, as_json: bool, data: Path | None) -> None:
 
     The mail password and mails that wait are forgotten, authenticator apps have to be added again
     (passkeys and recovery codes stay), access tokens go on working.
+
+    \b
+    tracer secrets forget-lost           say what would be lost
+    tracer secrets forget-lost --yes
     """
     result = _run("secrets_forget_lost", data, yes=yes)
     if as_json:
@@ -90,11 +98,17 @@ def forget_lost(yes: bool, as_json: bool, data: Path | None) -> None:
 
 
 @command.command("new-key")
-def new_key() -> None:
-    """Print a new master key, for TRACER_MASTER_KEY or a file."""
+@json_option
+def new_key(as_json: bool) -> None:
+    """Print a new master key, for TRACER_MASTER_KEY or a file.
+
+    \b
+    tracer secrets new-key > /etc/tracer/master.key
+    """
     from tracer.storage import keyring
 
-    click.echo(keyring.new_key())
+    key = keyring.new_key()
+    click.echo(json.dumps({"key": key}) if as_json else key)
 
 
 def _run(name: str, data: Path | None, **arguments: Any) -> Any:

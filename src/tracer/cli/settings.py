@@ -20,6 +20,10 @@ def command(as_json: bool, data: Path | None) -> None:
 
     A setting is given as TRACER_<NAME> in the environment, or as a key of tracer.toml in the data
     folder; `tracer serve` has flags for the most used. Sizes may be written 40MiB or 8GiB.
+
+    \b
+    tracer settings
+    tracer settings --json | jq -r ".[].name"
     """
     _, sources = all_settings.load(given(data=data))
     if as_json:

@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, refusing
+from tracer.cli.group import data_option, given, json_option, refusing
 from tracer.cli.spans import SPAN
 
 LIFETIMES = ("30d", "90d", "365d", "never")
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 email_option = click.option("--email", default="", help="E-mail address of the account.")
 org_option = click.option("--org", default="", help="Slug of the organization.")
 
@@ -85,7 +84,11 @@ def create(
 @data_option
 @refusing
 def listing(email: str, org: str, as_json: bool, data: Path | None) -> None:
-    """List the tokens of an account (--email) or of an organization (--org)."""
+    """List the tokens of an account (--email) or of an organization (--org).
+
+    \b
+    tracer token list --email ada@example.com
+    """
     result = _run(data, "token_list", email=email, org=org)
     if as_json:
         click.echo(json.dumps(result))
@@ -100,12 +103,17 @@ def listing(email: str, org: str, as_json: bool, data: Path | None) -> None:
 
 @command.command("revoke")
 @click.argument("token_id", type=int)
+@json_option
 @data_option
 @refusing
-def revoke(token_id: int, data: Path | None) -> None:
-    """Refuse a token from now on. TOKEN_ID is in `tracer token list`."""
-    _run(data, "token_revoke", token_id=token_id)
-    click.echo(f"Token {token_id} is revoked.")
+def revoke(token_id: int, as_json: bool, data: Path | None) -> None:
+    """Refuse a token from now on. TOKEN_ID is in `tracer token list`.
+
+    \b
+    tracer token revoke 12
+    """
+    done = _run(data, "token_revoke", token_id=token_id)
+    click.echo(json.dumps(done) if as_json else f"Token {token_id} is revoked.")
 
 
 @command.command("rotate")
@@ -121,7 +129,11 @@ def revoke(token_id: int, data: Path | None) -> None:
 @data_option
 @refusing
 def rotate(token_id: int, overlap: int, as_json: bool, data: Path | None) -> None:
-    """Make a token like an old one and print it; the old one goes on working for a while."""
+    """Make a token like an old one and print it; the old one goes on working for a while.
+
+    \b
+    tracer token rotate 12 --overlap 7d
+    """
     result = _run(data, "token_rotate", token_id=token_id, overlap_s=overlap)
     click.echo(json.dumps(result) if as_json else result["token"])
 

@@ -48,6 +48,7 @@ from tracer.accounts.actions.teams import (
 from tracer.accounts.actions.users import (
     create_setup_link,
     create_user,
+    disable_user,
     set_name,
     set_server_admin,
     set_theme,
@@ -69,6 +70,7 @@ __all__ = [
     "delete_old_links",
     "delete_organization",
     "delete_team",
+    "disable_user",
     "end_login",
     "end_other_logins",
     "invite",

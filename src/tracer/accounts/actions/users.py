@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracer import clock
-from tracer.accounts.actions.members import add_member
+from tracer.accounts.actions.members import add_member, remove_member
 from tracer.accounts.actions.organizations import rename_organization
 from tracer.accounts.model import (
     NAME_MAX,
+    ROLES,
     THEMES,
     ServerAdminsChanged,
     check_email,
     secret_hash,
 )
-from tracer.accounts.queries import first_organization, setup_link_is_open, user_by_email
+from tracer.accounts.queries import (
+    first_organization,
+    member,
+    setup_link_is_open,
+    user_by_email,
+)
+from tracer.accounts.tokens.model import TokensChanged
 from tracer.errors import Conflict, Invalid, NotFound
 from tracer.kit import audit
+from tracer.kit.live import AccessChanged
 
 if TYPE_CHECKING:
     from tracer.storage.meta import Tx
@@ -76,6 +84,39 @@ def set_server_admin(tx: Tx, user_id: int, value: bool) -> bool:
         after={"is_server_admin": value},
     )
     return True
+
+
+def disable_user(tx: Tx, user_id: int) -> dict[str, int]:
+    """Ends an account for good until somebody makes it a member again: every membership, login,
+    token and the password. The row stays, for the audit log and comments name it. What ended, by
+    kind. Conflict for the last owner of an organization and the last administrator of the server.
+    """
+    email = tx.value("SELECT email FROM users WHERE id = :id", id=user_id)
+    if email is None:
+        raise NotFound("There is no such account.")
+    set_server_admin(tx, user_id, False)
+    homes = tx.rows("SELECT organization_id FROM members WHERE user_id = :id", id=user_id)
+    for (organization_id,) in homes:
+        found = member(tx, organization_id, user_id)
+        if found is not None:
+            remove_member(tx, organization_id, found, by=ROLES[0])
+    tokens = tx.execute(
+        """
+        UPDATE tokens
+        SET revoked_at = :now
+        WHERE user_id = :id AND kind = 'personal' AND revoked_at IS NULL
+        """,
+        id=user_id,
+        now=tx.now_ms,
+    )
+    tx.execute("DELETE FROM account_links WHERE user_id = :id", id=user_id)
+    logins = tx.execute("DELETE FROM logins WHERE user_id = :id", id=user_id)
+    tx.execute("UPDATE users SET password_hash = NULL WHERE id = :id", id=user_id)
+    ended = {"organizations": len(homes), "tokens": tokens, "logins": logins}
+    audit.record(tx, "user.disable", "user", user_id, name=email, after=ended)
+    tx.emit(TokensChanged())
+    tx.emit(AccessChanged())
+    return ended
 
 
 def create_setup_link(tx: Tx) -> str:

@@ -45,6 +45,7 @@ class Commands(click.Group):
         "backup",
         "restore",
         "migrate",
+        "support-bundle",
         "spool",
         "retention",
         "secrets",

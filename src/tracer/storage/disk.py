@@ -29,7 +29,8 @@ class Low:
         if self.reason:
             return f"{self.path}: {self.reason}"
         return (
-            f"{self.path}: {self.free_bytes >> 20} MiB free, the floor is {self.floor_bytes >> 20}"
+            f"{self.path}: {self.free_bytes >> 20} MiB free, "
+            f"the floor is {self.floor_bytes >> 20} MiB"
         )
 
 

@@ -7,9 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 HOURS ?= 1
+COVERED := tests/unit tests/contract tests/app tests/security tests/wire
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 
-.PHONY: serve test check bench soak load fmt package clean
+.PHONY: serve test check coverage mutation bench soak load fmt package clean
 
 serve: $(VENV)/.installed
 	$(BIN)/tracer serve $(ARGS)
@@ -23,6 +24,17 @@ check: $(VENV)/.tests
 	$(BIN)/ruff format --check src tests packaging
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Line coverage of src/tracer by tests that look at behaviour; fails below 90 %. Servers in processes
+# of their own are left to `make test`.
+coverage: $(VENV)/.tests
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(COVERED) $(ARGS)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+mutation: $(VENV)/.tests
+	PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
 
 bench: $(VENV)/.tests tests/loadgen/build/sload
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)

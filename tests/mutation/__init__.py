@@ -1,0 +1,1 @@
+"""Mutation spot checks: `make mutation`."""

@@ -16,9 +16,11 @@ from tracer.accounts.tokens.model import TokensChanged
 from tracer.app import local, observing
 from tracer.app.backups import Backups
 from tracer.app.founding import Founded, found
+from tracer.ingest.careful import Careful
 from tracer.ingest.digest import Digest, Stores, after_each
 from tracer.ingest.intake import Intake
 from tracer.ingest.lanes import BusyLane, Lane, ProcessLane, ThreadLane
+from tracer.ingest.mark import Mark
 from tracer.ingest.prepare import Workshop
 from tracer.ingest.quotas import Quotas
 from tracer.ingest.shedding import Announcer, Shedding
@@ -46,7 +48,7 @@ from tracer.projects.model import KeysChanged
 from tracer.settings import Settings
 from tracer.storage.blobs import Blobs
 from tracer.storage.codec import Codec
-from tracer.storage.events import DuckEvents
+from tracer.storage.events.rescue import open_events
 from tracer.storage.folder import Folder
 from tracer.storage.meta import Meta
 from tracer.storage.tables import EVENTS, PAYLOADS
@@ -128,7 +130,7 @@ class Application:
         self.founded = found(meta, self.url)
         spool = local.open_spool(folder, settings)
         stack.callback(spool.close)
-        events = DuckEvents(
+        events = open_events(
             folder.events,
             memory_limit=settings.duckdb_memory,
             threads=settings.duckdb_threads,
@@ -181,12 +183,14 @@ class Application:
         equipment = Equipment(handlers, settings.max_decoded_bytes, _dictionaries(tracer.meta))
         tracer.solo = Solo(equipment, settings.digest_frame_s)
         stack.callback(tracer.solo.close)
-        quiet = ThreadLane(workshop, after_each(intake.pause_s))
+        mark = Mark(self.folder.mark)
+        careful = Careful(workshop, mark, Solo(equipment, settings.digest_frame_s))
+        quiet = ThreadLane(careful, after_each(intake.pause_s))
         lane: Lane = quiet
         if settings.digest_processes:
-            dictionaries = _dictionaries(tracer.meta)
-            lane = BusyLane(quiet, ProcessLane(workshop, dictionaries, settings.digest_processes))
-        stores = Stores(tracer.meta, tracer.events, tracer.spool, tracer.blobs)
+            solo = Solo(equipment, settings.digest_frame_s)
+            lane = BusyLane(quiet, ProcessLane(equipment, settings.digest_processes, solo))
+        stores = Stores(tracer.meta, tracer.events, tracer.spool, tracer.blobs, mark)
         quotas = tracer.quotas = Quotas()
         quotas.refresh(tracer.meta.read())
         spikes = Spikes(settings.spike_floor_events, tracer.keys.is_protected)

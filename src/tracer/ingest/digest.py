@@ -7,6 +7,7 @@ two is deleted at start and its frames are digested again: nothing lost, nothing
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 import traceback
@@ -22,11 +23,13 @@ from tracer.errors import Unavailable
 from tracer.ingest import balance, letters, outcomes, withheld
 from tracer.ingest.items import Batch, Ended, ItemHandler
 from tracer.ingest.lanes import Job, Lane
+from tracer.ingest.mark import Mark
 from tracer.ingest.prepare import PreparedFrame, PreparedItem
 from tracer.ingest.quotas import Quotas
 from tracer.ingest.spikes import Spikes
 from tracer.projects.keys import KeyCache
 from tracer.protocol.filter_rules import ProjectRules
+from tracer.storage import sqlite
 from tracer.storage.blobs import Blobs
 from tracer.storage.events import EventStore
 from tracer.storage.meta import Meta
@@ -45,18 +48,20 @@ _BUSY_FRAMES = 50
 _IDLE_WAIT_S = 0.1
 _FLUSH_EVERY_S = 5.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_JITTER = (0.75, 1.25)
 #: Little, for the thread holds the interpreter: on a busy machine it must not keep it for long.
 _NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores that digest reads and writes."""
+    """The stores that digest reads and writes, and where it notes what it is at."""
 
     meta: Meta
     events: EventStore
     spool: Spool
     blobs: Blobs
+    mark: Mark
 
 
 class Stopped(Exception):
@@ -152,9 +157,9 @@ class Digest:
                 log.exception("digest: could not read the spool, trying again")
                 under_way.clear()
                 read = self.position
-                self._stopping.wait(_BACKOFF_S[-1])
+                self._stopping.wait(_jittered(_BACKOFF_S[-1]))
                 continue
-            if not under_way and not _is_full(frames):
+            if not under_way and not _is_full(frames) and read >= self._stores.mark.careful_through:
                 every_s = _BATCH_EVERY_S if len(frames) < _BUSY_FRAMES else _BUSY_BATCH_EVERY_S
                 self._hurry.wait(max(0.0, began + every_s - time.monotonic()))
         self.flush()
@@ -163,7 +168,8 @@ class Digest:
         # A further chunk only behind a full one: what trickles in meanwhile gathers to a batch.
         while not under_way or (len(under_way) < self._lane.depth and _is_full(under_way[-1][0])):
             began = time.perf_counter()
-            frames = self._stores.spool.after(read, _CHUNK_FRAMES, _CHUNK_BYTES)
+            limit = 1 if read < self._stores.mark.careful_through else _CHUNK_FRAMES
+            frames = self._stores.spool.after(read, limit, _CHUNK_BYTES)
             if not frames:
                 break
             self.timed("read", time.perf_counter() - began)
@@ -181,6 +187,10 @@ class Digest:
     def _store(self, frames: Sequence[Frame], prepared: Sequence[PreparedFrame]) -> None:
         """Store a chunk, waiting out faults that pass; a frame that cannot be stored is buried."""
         tries = 0
+        if self._stores.mark.is_guilty(frames[-1].id):
+            log.error("digest: tracer ended again and again storing frame %d", frames[0].id)
+            failure = ("ProcessDied", "tracer ended while it stored this frame, more than once.")
+            prepared = [_failed(one, failure) for one in prepared]
         while True:
             try:
                 self._commit(frames, prepared)
@@ -189,6 +199,11 @@ class Digest:
                 self._back_off(tries, fault)
                 tries += 1
             except Exception as error:
+                if (damage := sqlite.damage(error)) is not None:
+                    # Of a store, not of any frame: none may become a dead letter for it.
+                    self._back_off(tries, damage)
+                    tries += 1
+                    continue
                 self._stores.events.forget_from(frames[0].id)
                 if len(frames) > 1:
                     half = len(frames) // 2
@@ -197,10 +212,10 @@ class Digest:
                     return
                 log.error("digest: frame %d cannot be stored: %r", frames[0].id, error)
                 failure = (type(error).__name__, traceback.format_exc(limit=-8))
-                prepared = [msgspec.structs.replace(prepared[0], failure=failure)]
+                prepared = [_failed(prepared[0], failure)]
 
     def _back_off(self, tries: int, fault: Unavailable) -> None:
-        delay_s = _BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)]
+        delay_s = _jittered(_BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)])
         log.warning("digest: %s; trying again in %.1f s", fault.detail, delay_s)
         if self._stopping.wait(delay_s):
             raise Stopped
@@ -212,6 +227,7 @@ class Digest:
             if result.failure:
                 letters.bury(stores.spool, frame, result, self._keys.project(frame.project_id))
         refused = self._refusals.take()
+        stores.mark.storing(frames[0].id, frames[-1].id)
         try:
             with stores.meta.write(unaudited="digest") as tx:
                 began = time.perf_counter()
@@ -233,6 +249,8 @@ class Digest:
             self._quotas.unsaved()
             self._spikes.forget()
             raise
+        finally:
+            stores.mark.clear()
         self.position = frames[-1].id
         stores.spool.forget(self.position)
         self.timed("sqlite", rows_at - began)
@@ -293,6 +311,14 @@ class Digest:
             self._refusals.give_back(refused)
             self._quotas.unsaved()
             self._spikes.forget()
+
+
+def _failed(prepared: PreparedFrame, failure: tuple[str, str]) -> PreparedFrame:
+    return msgspec.structs.replace(prepared, failure=failure)
+
+
+def _jittered(delay_s: float) -> float:
+    return delay_s * random.uniform(*_JITTER)  # noqa: S311
 
 
 def _is_full(frames: Sequence[Frame]) -> bool:

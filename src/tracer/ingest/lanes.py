@@ -1,7 +1,11 @@
-"""Where frames are prepared: in the digest thread itself, or in worker processes beside it."""
+"""Where frames are prepared: in the digest thread itself, or in worker processes beside it.
+
+A frame that a process dies on, or that takes too long, is found, and judged in one of its own.
+"""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import time
 from collections.abc import Mapping, Sequence
@@ -9,17 +13,14 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol
 
-from tracer.ingest.prepare import (
-    PreparedFrame,
-    Workshop,
-    failed,
-    prepare_frame,
-    prepare_in_worker,
-    ready,
-    start_worker,
-)
+from tracer.ingest.careful import Careful
+from tracer.ingest.posts import Posts
+from tracer.ingest.prepare import PreparedFrame, prepare_in_worker, ready, start_worker
+from tracer.ingest.solo import Equipment, Solo
 from tracer.protocol.filter_rules import ProjectRules
 from tracer.storage.spool import Frame
+
+log = logging.getLogger("tracer.digest")
 
 Rules = Mapping[int, ProjectRules]
 
@@ -60,18 +61,20 @@ class ThreadLane:
 
     depth = 1
 
-    def __init__(self, workshop: Workshop, pause: Pause) -> None:
-        self._workshop = workshop
+    def __init__(self, careful: Careful, pause: Pause) -> None:
+        self._careful = careful
         self._pause = pause
 
     def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
-        return _ThreadJob(frames, rules, self._workshop, self._pause)
+        return _ThreadJob(frames, rules, self._careful, self._pause)
 
     def idle(self) -> None:
-        """Nothing to end."""
+        """End the process for single frames that nobody has needed for a while."""
+        self._careful.rest()
 
     def close(self) -> None:
-        """Nothing to end."""
+        """End what watches over this lane."""
+        self._careful.close()
 
 
 class Pause(Protocol):
@@ -82,69 +85,94 @@ class Pause(Protocol):
 
 class _ThreadJob:
     def __init__(
-        self, frames: Sequence[Frame], rules: Rules, workshop: Workshop, pause: Pause
+        self, frames: Sequence[Frame], rules: Rules, careful: Careful, pause: Pause
     ) -> None:
         self._frames = frames
         self._rules = rules
-        self._workshop = workshop
+        self._careful = careful
         self._pause = pause
 
     def result(self) -> list[PreparedFrame]:
         prepared = []
-        for frame in self._frames:
-            prepared.append(prepare_frame(frame, self._rules.get(frame.project_id), self._workshop))
-            self._pause()
+        self._careful.begin()
+        try:
+            for frame in self._frames:
+                prepared.append(self._careful.prepare(frame, self._rules.get(frame.project_id)))
+                self._pause()
+        finally:
+            self._careful.end()
         return prepared
 
 
 class ProcessLane:
-    """Prepares in `processes` worker processes. A frame that kills its worker is found."""
+    """Prepares in `processes` worker processes. Each notes the frame it is at where this process
+    sees it: one that is at the same for too long is killed."""
 
-    def __init__(
-        self, workshop: Workshop, dictionaries: Mapping[int, bytes], processes: int
-    ) -> None:
+    def __init__(self, equipment: Equipment, processes: int, solo: Solo) -> None:
         self.depth = processes + 1
-        self._workshop = workshop
-        self._dictionaries = dictionaries
+        self._equipment = equipment
         self._processes = processes
+        self._solo = solo
         self._pool: ProcessPoolExecutor | None = None
         self._first: Future[bool] | None = None
+        self._posts = Posts(processes)
 
     @property
     def is_up(self) -> bool:
         """Whether a worker is ready. Asking for the first time starts one."""
         if self._first is None:
             self._first = self._open().submit(ready)
-        return self._first.done() and self._first.exception() is None
+        if not self._first.done():
+            return False
+        if self._first.exception() is not None:
+            log.warning("digest: a process died while it started; another one is started")
+            self._end_pool()
+            return False
+        return True
 
     def submit(self, frames: Sequence[Frame], rules: Rules) -> Job:
         return _ProcessJob(self, frames, rules)
 
     def close(self) -> None:
         """End the workers; they are started again when they are needed."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-        self._pool = self._first = None
+        self._end_pool()
+        self._solo.close()
 
     def start(self, frames: Sequence[Frame], rules: Rules) -> Future[list[PreparedFrame]]:
         """Hand a chunk to the pool, on a new pool if a worker died since the last call."""
         try:
             return self._open().submit(prepare_in_worker, frames, rules)
         except BrokenProcessPool:
-            self.close()
+            self._end_pool()
             return self._open().submit(prepare_in_worker, frames, rules)
+
+    def wait(self, future: Future[list[PreparedFrame]]) -> list[PreparedFrame]:
+        """What a chunk became. BrokenProcessPool: a worker died, or took too long for a frame."""
+        while True:
+            try:
+                return future.result(self._solo.limit_s / 5)
+            except TimeoutError:
+                self._posts.kill_stuck(self._solo.limit_s)
+
+    def apart(self, frames: Sequence[Frame], rules: Rules) -> list[PreparedFrame]:
+        """The frames of a chunk that broke the pool, or was under way when another one did: each is
+        judged alone, at ordinary priority, for digest waits for them."""
+        log.warning("digest: a process ended; %d frames are judged one by one", len(frames))
+        return [self._solo.prepare(frame, rules.get(frame.project_id)) for frame in frames]
+
+    def _end_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._first = None
 
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
+            self._posts = Posts(self._processes)
             self._pool = ProcessPoolExecutor(
                 self._processes,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=start_worker,
-                initargs=(
-                    self._workshop.handlers,
-                    self._workshop.max_decoded_bytes,
-                    self._dictionaries,
-                ),
+                initargs=(*self._equipment, self._posts),
             )
         return self._pool
 
@@ -174,13 +202,15 @@ class BusyLane:
 
     def idle(self) -> None:
         """End workers that nobody has needed for a while."""
+        self._quiet.idle()
         if self._needed_at and time.monotonic() - self._needed_at > KEEP_WORKERS_S:
             self._needed_at = 0.0
             self._busy.close()
 
     def close(self) -> None:
-        """End worker processes."""
+        """End worker processes, and what watches over this thread."""
         self._busy.close()
+        self._quiet.close()
 
 
 class _ProcessJob:
@@ -195,17 +225,7 @@ class _ProcessJob:
         prepared: list[PreparedFrame] = []
         for piece, future in self._pieces:
             try:
-                prepared += future.result()
+                prepared += self._lane.wait(future)
             except BrokenProcessPool:
-                prepared += self._one_by_one(piece)
-        return prepared
-
-    def _one_by_one(self, frames: Sequence[Frame]) -> list[PreparedFrame]:
-        # Some frame killed the worker: alone, the guilty one shows itself.
-        prepared: list[PreparedFrame] = []
-        for frame in frames:
-            try:
-                prepared += self._lane.start([frame], self._rules).result()
-            except BrokenProcessPool:
-                prepared.append(failed(frame, "WorkerDied", "A digest process died on this frame."))
+                prepared += self._lane.apart(piece, self._rules)
         return prepared

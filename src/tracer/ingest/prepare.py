@@ -23,6 +23,7 @@ from tracer.errors import Problem
 from tracer.ingest import outcomes
 from tracer.ingest.filters import compile_filters
 from tracer.ingest.items import Arrival, ItemHandler, Unwanted
+from tracer.ingest.posts import Post, Posts
 from tracer.kit import interpreter
 from tracer.protocol.categories import (
     CONTAINERS,
@@ -206,20 +207,24 @@ def _scrubber(rules: ScrubRules) -> Scrubber:
 # Worker processes -------------------------------------------------------------------------------
 
 _workshop: Workshop | None = None
+_post: Post | None = None
 
 
 def start_worker(
     handlers: Mapping[str, ItemHandler],
     max_decoded_bytes: int,
     dictionaries: Mapping[int, bytes],
-    *,
-    gives_way: bool = True,
+    posts: Posts | None = None,
 ) -> None:
-    """Runs once in each worker process. A codec has native state, so each builds its own."""
-    global _workshop
+    """Runs once in each worker process. A codec has native state, so each builds its own.
+
+    With `posts` it is one of several that work in the background; without, somebody waits for it.
+    """
+    global _workshop, _post
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if gives_way:
+    if posts is not None:
         priority.lower_process()
+        _post = posts.take()
     threading.Thread(target=_end_with_server, daemon=True).start()
     _workshop = Workshop(handlers, Limits(), max_decoded_bytes, Codec(dictionaries))
     interpreter.tune()
@@ -249,5 +254,10 @@ def prepare_in_worker(
     frames: Sequence[Frame], rules: Mapping[int, ProjectRules]
 ) -> list[PreparedFrame]:
     """`prepare_frame` over a chunk, in a worker process."""
-    found = workshop()
-    return [prepare_frame(frame, rules.get(frame.project_id), found) for frame in frames]
+    found, prepared = workshop(), []
+    assert _post is not None
+    for frame in frames:
+        _post.at(frame.id)
+        prepared.append(prepare_frame(frame, rules.get(frame.project_id), found))
+    _post.at(0)
+    return prepared

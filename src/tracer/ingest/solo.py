@@ -1,6 +1,6 @@
 """One frame at a time in a process of its own, which may die or hang without harm to this one.
 
-For frames that are under suspicion: dead letters that somebody looks at or tries again.
+For frames under suspicion: a process died or hung on them before, or they are dead letters.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 
 from tracer.ingest import look as looking
 from tracer.ingest import prepare
+from tracer.ingest.allowance import Allowance
 from tracer.ingest.items import ItemHandler
 from tracer.ingest.look import Look
 from tracer.ingest.prepare import PreparedFrame
@@ -61,12 +62,16 @@ class Solo:
     def try_frame(self, frame: Frame, rules: ProjectRules | None) -> Trial:
         """Look at a frame and prepare it, within the time limit for each. `rules` is None when its
         project is gone."""
+        return Trial(self.look(frame, rules and rules.scrub), self.prepare(frame, rules))
+
+    def prepare(self, frame: Frame, rules: ProjectRules | None) -> PreparedFrame:
+        """As `prepare_frame`; a failure when the process dies or hangs on it."""
         with self._lock:
-            shown = self._run(_look, frame, rules.scrub if rules else ScrubRules())
             prepared = self._run(_prepare, frame, rules)
         if isinstance(prepared, tuple):
-            prepared = prepare.failed(frame, *prepared)
-        return Trial(shown if isinstance(shown, Look) else None, prepared)
+            return prepare.failed(frame, *prepared)
+        found: PreparedFrame = prepared
+        return found
 
     def look(self, frame: Frame, rules: ScrubRules | None) -> Look | None:
         """The frame to be read; None when it cannot be shown without dying or hanging."""
@@ -91,13 +96,19 @@ class Solo:
         self._used_s = time.monotonic()
         try:
             pipe.send((function, arguments))
-            if pipe.poll(self.limit_s):
-                return pipe.recv()
+            allowance = Allowance(self._pid)
+            while not allowance.is_over(self.limit_s):
+                if pipe.poll(self.limit_s / 20):
+                    return pipe.recv()
         except (EOFError, OSError):
             code = self._end()
             return DIED, f"The process that prepared this frame died ({_how(code)})."
         self._end()
         return TOOK_TOO_LONG, f"It was not prepared within {self.limit_s:g} seconds."
+
+    @property
+    def _pid(self) -> int:
+        return (self._process.pid if self._process else None) or 0
 
     def _open(self) -> Connection:
         if self._pipe is not None and self._process is not None and self._process.is_alive():
@@ -142,8 +153,8 @@ def _serve(
     max_decoded_bytes: int,
     dictionaries: Mapping[int, bytes],
 ) -> None:
-    # Its time is limited: who gives way to others would be found guilty of their load.
-    prepare.start_worker(handlers, max_decoded_bytes, dictionaries, gives_way=False)
+    # Without posts it gives way to nobody: else it would be found guilty of the others' load.
+    prepare.start_worker(handlers, max_decoded_bytes, dictionaries)
     pipe.send(True)
     while True:
         try:

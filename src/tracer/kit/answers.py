@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import sys
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from tracer.errors import Problem
 from tracer.kit import flashes, render
 from tracer.kit.context import Req
 from tracer.kit.render import Response
+from tracer.storage import sqlite
 
 log = logging.getLogger("tracer.web")
 
@@ -51,7 +53,13 @@ def of_problem(req: Req, error: Problem) -> Response:
 
 
 def of_bug(req: Req) -> Response:
-    """An exception that nobody expected: logged under an id that the user is shown."""
+    """An exception that nobody expected: logged under an id that the user is shown. A damaged store
+    is no bug, and is named."""
+    error = sys.exception()
+    damage = None if error is None else sqlite.damage(error)
+    if damage is not None:
+        log.error("%s %s: %s", req.method, req.path, damage.detail)
+        return of_problem(req, damage)
     event_id = clock.new_id()
     about = {"event_id": event_id}
     log.exception("%s %s failed (%s)", req.method, req.path, event_id[:12], extra=about)

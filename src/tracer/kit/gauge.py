@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tracer.errors import Problem
 from tracer.kit.redact import redact
 from tracer.kit.signs import CLOCK_JUMP_S, Look, Probe
+from tracer.storage.folder import damaged
 
 if TYPE_CHECKING:
     from tracer.kit.context import Tracer
@@ -83,6 +84,7 @@ class Gauge:
             level=tracer.spool.level,
             full_in_s=self._full_in_s(now, free),
             balances=not tracer.digest.imbalance,
+            set_aside=tuple(damaged(tracer.settings.data)),
             stores={
                 name: Probe(now - at, self._errors[name]) for name, at in self._answered_at.items()
             },

@@ -60,6 +60,7 @@ class Look:
     full_in_s: float | None = None
     balances: bool = True
     stores: dict[str, Probe] = field(default_factory=dict)
+    set_aside: tuple[str, ...] = ()
 
 
 _STORES = {
@@ -75,6 +76,7 @@ def signs(look: Look, stall_after_s: float) -> Iterator[Sign]:
     yield from _of_digest(look, stall_after_s)
     yield from _of_spool(look)
     yield from _of_disk(look)
+    yield from _of_damage(look)
     yield from _of_process(look, stall_after_s)
     if not look.balances:
         yield Sign(
@@ -166,6 +168,17 @@ def _of_disk(look: Look) -> Iterator[Sign]:
             "disk_filling",
             f"At the speed of the last minutes the disk is full in {_span(look.full_in_s)}.",
             "Find what writes so much, free space, or make the disk larger.",
+        )
+
+
+def _of_damage(look: Look) -> Iterator[Sign]:
+    if look.set_aside:
+        yield Sign(
+            "damaged_file_set_aside",
+            f"A damaged file was set aside: {', '.join(look.set_aside)}. What only it held is not "
+            "shown; everything else is, and what comes in is stored.",
+            "Restore a backup that was made before. When nobody needs what was in it, move the "
+            "file out of the data folder, and this goes away.",
         )
 
 

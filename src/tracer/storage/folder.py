@@ -10,7 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from tracer import clock
 from tracer.errors import Conflict, Invalid
+
+_ASIDE = ".damaged-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Folder:
     @property
     def events(self) -> Path:
         return self.path / "events.duckdb"
+
+    @property
+    def mark(self) -> Path:
+        """Where digest notes what it is at; worth nothing to another folder."""
+        return self.path / "digest.mark"
 
     @property
     def blobs(self) -> Path:
@@ -167,6 +175,23 @@ class Folder:
             return msgspec.json.decode(self._lock_path.read_bytes(), type=Holder)
         except (OSError, msgspec.DecodeError):
             return None
+
+
+def set_aside(path: Path, *logs: Path) -> Path:
+    """Rename a damaged file, and its logs that are there, so that it is kept and used no more; its
+    new place."""
+    stamp = clock.now().strftime("%Y%m%dT%H%M%S")
+    moved = path.with_name(f"{path.name}{_ASIDE}{stamp}")
+    path.rename(moved)
+    for log in logs:
+        if log.exists():
+            log.rename(log.with_name(f"{log.name}{_ASIDE}{stamp}"))
+    return moved
+
+
+def damaged(folder: Path) -> list[str]:
+    """The names of the files that were set aside in a data folder."""
+    return sorted(found.name for found in folder.glob(f"*{_ASIDE}*"))
 
 
 def _unwritable(path: Path, error: OSError) -> Invalid:

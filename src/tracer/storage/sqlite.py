@@ -112,6 +112,13 @@ def opening_problem(error: apsw.Error, path: Path) -> Problem:
     return Unavailable(f"{path} cannot be opened: {error}", retry_after_s=RETRY_AFTER_S)
 
 
+def damage(error: BaseException) -> Unavailable | None:
+    """What to say when a store turns out to be damaged in use; None for other errors."""
+    if isinstance(error, (apsw.NotADBError, apsw.CorruptError)):
+        return Unavailable(f"A store is damaged ({error}): restore a backup", retry_after_s=60)
+    return None
+
+
 def problem(error: apsw.Error) -> Exception:
     """A Problem for what may pass (Unavailable) or clashes (Conflict); a bug's error unchanged."""
     if isinstance(error, PASSING):

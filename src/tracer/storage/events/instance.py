@@ -44,6 +44,13 @@ _PASSING = (
 )
 
 
+_NEWER = ("newer version", "version number")
+
+
+class Damaged(Invalid):
+    """The file is no DuckDB file, or its content does not fit its checksums."""
+
+
 class Instance:
     """An open file. `writer` is for whoever holds the store's write lock."""
 
@@ -114,7 +121,8 @@ def _opening_problem(error: duckdb.Error, name: str) -> Problem:
         return Conflict(f"{name} is in use by another process")
     if "No space left" in text:
         return Unavailable(f"{name} cannot be opened: {text}", retry_after_s=RETRY_AFTER_S)
-    return Invalid(f"{name} or its .wal file cannot be read ({text}): restore a backup")
+    kind = Invalid if any(word in text for word in _NEWER) else Damaged
+    return kind(f"{name} or its .wal file cannot be read ({text}): restore a backup.")
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -211,6 +211,11 @@ PAGES = (
     ("POST", "/projects/first-project/delete"),
     ("POST", "/projects/first-project/keys/{key}/delete"),
     ("POST", "/issues/1/delete"),
+    ("POST", "/issues/1/discard"),
+    ("POST", "/settings/dead-letters/discard"),
+    ("POST", "/settings/dead-letters/export"),
+    ("POST", "/settings/server/dead-letters/discard"),
+    ("POST", "/settings/server/dead-letters/export"),
 )
 OF_ORGANIZATION = "/api/0/organizations/default/"
 API = (

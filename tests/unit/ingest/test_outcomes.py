@@ -9,9 +9,10 @@ import pytest
 
 from tracer import clock
 from tracer.ingest import balance, outcomes
-from tracer.ingest.outcomes import HOUR_MS, Refusals
+from tracer.ingest.outcomes import Refusals
 from tracer.storage.meta import Meta
 
+HOUR_MS = 3_600_000
 HOUR = 500_000 * HOUR_MS
 STORED = (7, "error", "stored", "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from tracer.accounts.tokens.door import Tokens
 from tracer.accounts.tokens.model import TokensChanged
 from tracer.app import local, observing
 from tracer.app.backups import Backups
+from tracer.app.doctor import repairs
 from tracer.app.founding import Founded, found
 from tracer.ingest.careful import Careful
 from tracer.ingest.digest import Digest, Stores, after_each
@@ -29,7 +30,7 @@ from tracer.ingest.spikes import Spikes
 from tracer.kit import api_pages, live, status
 from tracer.kit.check import check
 from tracer.kit.context import Tracer
-from tracer.kit.control import Control
+from tracer.kit.control import Command, Control
 from tracer.kit.feature import Feature
 from tracer.kit.guard import Doors, Guard
 from tracer.kit.live import Live
@@ -206,10 +207,20 @@ class Application:
         stack.callback(made.stop)
         commands = local.commands(tracer.meta, tracer.vault, self.url, lambda: tracer.spool)
         own = {"status": partial(status.gather, tracer)}
-        control = Control(self.folder.control, {**commands, **own, **made.commands()})
+        checks = self._doctor(tracer, digest)
+        control = Control(self.folder.control, {**commands, **own, **made.commands(), **checks})
         control.start()
         stack.callback(control.stop)
         observing.observe(stack, tracer)
+
+    def _doctor(self, tracer: Tracer, digest: Digest) -> Mapping[str, Command]:
+        """What `tracer doctor` asks of a running server."""
+
+        def settled() -> None:
+            digest.imbalance = False
+
+        stores = repairs.Stores(self.folder, tracer.meta, lambda: tracer.events, settled)
+        return repairs.commands(stores)
 
     def _hear(self, tracer: Tracer, facts: list[Any]) -> None:
         """Tell each feature of the committed facts it asked for; one's failure harms no other."""

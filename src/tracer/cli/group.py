@@ -31,6 +31,7 @@ class Commands(click.Group):
     names = (
         "serve",
         "status",
+        "doctor",
         "setup",
         "account",
         "organizations",

@@ -183,6 +183,11 @@ class LetterReader:
         count, size = self._rows(sql, position=position)[0]
         return int(count), int(size)
 
+    def last_frame(self) -> int:
+        """Id of the newest frame there ever was; 0 when there was none."""
+        sql = "SELECT max(newest, (SELECT coalesce(max(id), 0) FROM frames)) FROM marks"
+        return int(self._rows(sql)[0][0])
+
     def newest(self) -> int:
         """The newest one's id; 0 when there is none."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM dead_letters")[0][0])

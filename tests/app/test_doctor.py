@@ -237,6 +237,18 @@ def test_files_that_others_may_read_are_closed(ward: Ward) -> None:
     assert (ward.data / "blobs").stat().st_mode & 0o777 == 0o700
 
 
+def test_files_of_others_in_the_folder_are_left_alone(ward: Ward) -> None:
+    script, new = ward.data / "script.sh", ward.data / "letter.new"
+    for path in (script, new):
+        path.write_text("mine")
+        path.chmod(0o755)
+        age(path)
+    (ward.data / "link").symlink_to(script)
+    assert ward.doctor("--fix") == (0, {})
+    assert script.stat().st_mode & 0o777 == 0o755
+    assert new.exists()
+
+
 def test_half_written_files_are_deleted(ward: Ward) -> None:
     part = ward.data / "blobs" / "ab" / "0011223344556677.part"
     part.parent.mkdir(mode=0o700, exist_ok=True)

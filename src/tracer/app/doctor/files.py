@@ -13,6 +13,11 @@ from tracer.storage import integrity
 from tracer.storage.folder import Folder
 
 OLD_S = 3600.0
+#: What tracer makes in its folder. Others' files may lie beside it, as in a home directory.
+OWN = (
+    *("meta.db*", "spool.db*", "events.duckdb*", "blobs", "temp", "backups"),
+    *("lock", "secret", "audit.key", "master.key*", "control.sock", "digest.mark"),
+)
 _SHOWN = 5
 
 
@@ -53,16 +58,28 @@ def modes(place: Place) -> Iterator[Finding]:
 
 
 def too_open(folder: Folder) -> Iterator[Path]:
-    """What group or others may read, write or enter; links are not followed."""
-    for root, folders, files in os.walk(folder.path):
-        for path in (Path(root), *(Path(root, name) for name in files)):
-            try:
-                mode = path.lstat().st_mode
-            except OSError:
-                continue  # it went meanwhile
-            if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) & 0o077:
-                yield path
-        folders[:] = [name for name in folders if not Path(root, name).is_symlink()]
+    """What of tracer's group or others may read, write or enter."""
+    yield from filter(_is_open, (folder.path, *own(folder)))
+
+
+def own(folder: Folder) -> Iterator[Path]:
+    """Every file and folder that tracer made, links left out."""
+    for pattern in OWN:
+        for top in folder.path.glob(pattern):
+            if top.is_symlink():
+                continue
+            yield top
+            if top.is_dir():
+                for root, folders, files in os.walk(top):
+                    yield from (Path(root, name) for name in (*folders, *files))
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False  # it went meanwhile
+    return not stat.S_ISLNK(mode) and bool(stat.S_IMODE(mode) & 0o077)
 
 
 def leftovers(place: Place) -> Iterator[Finding]:
@@ -83,7 +100,7 @@ def leftovers(place: Place) -> Iterator[Finding]:
 def half_written(folder: Folder) -> Iterator[Path]:
     """Parts of blobs and of the master key that nobody has touched for an hour."""
     before = time.time() - OLD_S
-    for path in (*folder.blobs.glob("*/*.part"), *folder.path.glob("*.new")):
+    for path in (*folder.blobs.glob("*/*.part"), *folder.path.glob("master.key*.new")):
         try:
             if path.is_file() and path.lstat().st_mtime < before:
                 yield path

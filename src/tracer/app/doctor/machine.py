@@ -80,7 +80,7 @@ def disk(place: Place) -> Iterator[Finding]:
 
 
 def _syncs(place: Place) -> list[float]:
-    path = place.folder.path / f"doctor-{secrets.token_hex(6)}.new"
+    path = place.folder.temp / f"doctor-{secrets.token_hex(6)}"
     taken: list[float] = []
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -120,6 +120,22 @@ def test_counters_that_differ_from_the_events_are_counted_anew(ward: Ward, what:
     audited(ward, "issue.recount")
 
 
+def test_many_issues_are_looked_at_in_steps_and_each_once(ward: Ward) -> None:
+    ward.sql(
+        """
+        WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 700)
+        INSERT INTO issues (project_id, short_id, title, culprit, type, value, platform, level,
+            status_at, first_seen_at, last_seen_at, event_count, user_count, grouping_version)
+        SELECT 1, i, '', '', '', '', '', 40, 0, 0, 0, 1, 0, 1 FROM n
+        """,
+        "UPDATE projects SET next_short_id = 701",
+    )
+    result = cli("doctor", "--json", "--data", str(ward.data))
+    named = [found["text"].split()[1] for found in json.loads(result.stdout)["findings"]]
+    ids = range(2, 701)
+    assert (result.exit_code, named) == (2, [str(issue_id) for issue_id in ids])
+
+
 def test_issue_whose_events_are_being_erased_is_passed_over(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         server.send(EVENT)

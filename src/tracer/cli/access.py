@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, json_option, refusing
+from tracer.cli.group import ask, data_option, json_option, refusing
 
 org_option = click.option("--org", default="", help="Slug of the organization.")
 
@@ -30,7 +28,7 @@ def show(org: str, as_json: bool, data: Path | None) -> None:
     \b
     tracer access show --org acme
     """
-    result = _run(data, "access_show", org=org)
+    result = ask(data, "access_show", org=org)
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -63,7 +61,7 @@ def unlock(org: str, addresses: bool, policies: bool, as_json: bool, data: Path 
     tracer access unlock --addresses
     """
     both = addresses == policies
-    result = _run(
+    result = ask(
         data, "access_unlock", org=org, addresses=addresses or both, policies=policies or both
     )
     if as_json:
@@ -103,7 +101,7 @@ def explain(
     tracer access explain me@example.com event:write --project shop
     tracer access explain token:12 project:releases --address 192.0.2.7
     """
-    result = _run(
+    result = ask(
         data,
         "access_explain",
         actor=actor,
@@ -118,10 +116,3 @@ def explain(
         click.echo(f"{'ok' if step['passed'] else 'NO':<4}{step['rule']:<24}{step['text']}")
     may = "may" if result["allowed"] else "may not"
     click.echo(f"{result['actor']} {may} use {permission}: {result['text']}")
-
-
-def _run(data: Path | None, name: str, **arguments: Any) -> Any:
-    settings, _ = all_settings.load(given(data=data))
-    from tracer import app
-
-    return app.run(settings, name, **arguments)

@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from tracer import clock
-from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, json_option, refusing
+from tracer.cli.group import ask, data_option, json_option, refusing
 from tracer.cli.spans import SPAN
 
 
@@ -29,7 +28,7 @@ def listing(as_json: bool, data: Path | None) -> None:
     \b
     tracer keys list
     """
-    _tell(_run(data, "keys_list"), as_json)
+    _tell(ask(data, "keys_list"), as_json)
 
 
 @command.command("rotate")
@@ -50,7 +49,7 @@ def rotate(overlap: int, as_json: bool, data: Path | None) -> None:
     tracer keys rotate
     tracer keys rotate --overlap 0      after a leak: every token ends at once
     """
-    _tell(_run(data, "keys_rotate", overlap_s=overlap), as_json)
+    _tell(ask(data, "keys_rotate", overlap_s=overlap), as_json)
 
 
 def _tell(result: Any, as_json: bool) -> None:
@@ -62,10 +61,3 @@ def _tell(result: Any, as_json: bool) -> None:
         if key["retires_at"] is not None:
             until = f"verifies until {clock.from_ms(key['retires_at']):%Y-%m-%d %H:%M} UTC"
         click.echo(f"{key['kid']}  {until:<38}{key['tokens']} tokens, {key['age_days']} days old")
-
-
-def _run(data: Path | None, command: str, **arguments: Any) -> Any:
-    settings, _ = all_settings.load(given(data=data))
-    from tracer import app
-
-    return app.run(settings, command, **arguments)

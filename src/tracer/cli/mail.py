@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, json_option, refusing
+from tracer.cli.group import ask, data_option, json_option, refusing
 
 
 @click.group("mail")
@@ -52,7 +51,7 @@ def set_server(
     """
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     values = {"host": host, "port": port, "security": security, "username": username}
-    _show(_run("mail_set", data, **values, sender=sender, password=password), as_json)
+    _show(ask(data, "mail_set", **values, sender=sender, password=password), as_json)
 
 
 @command.command("show")
@@ -65,7 +64,7 @@ def show(as_json: bool, data: Path | None) -> None:
     \b
     tracer mail show
     """
-    _show(_run("mail_show", data), as_json)
+    _show(ask(data, "mail_show"), as_json)
 
 
 @command.command("test")
@@ -79,7 +78,7 @@ def send_test(to: str, as_json: bool, data: Path | None) -> None:
     \b
     tracer mail test ada@example.com
     """
-    _show(_run("mail_test", data, to=to), as_json)
+    _show(ask(data, "mail_test", to=to), as_json)
 
 
 @command.command("remove")
@@ -92,7 +91,7 @@ def remove(as_json: bool, data: Path | None) -> None:
     \b
     tracer mail remove
     """
-    _show(_run("mail_remove", data), as_json)
+    _show(ask(data, "mail_remove"), as_json)
 
 
 def _show(result: Any, as_json: bool) -> None:
@@ -101,10 +100,3 @@ def _show(result: Any, as_json: bool) -> None:
         return
     for key, value in result.items():
         click.echo(f"{key:<14}{value}")
-
-
-def _run(name: str, data: Path | None, **arguments: Any) -> Any:
-    settings, _ = all_settings.load(given(data=data))
-    from tracer import app
-
-    return app.run(settings, name, **arguments)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, json_option, refusing
+from tracer.cli.group import ask, data_option, json_option, refusing
 
 
 @click.group("secrets")
@@ -29,7 +27,7 @@ def status(as_json: bool, data: Path | None) -> None:
     \b
     tracer secrets status
     """
-    found = _run("secrets_status", data)
+    found = ask(data, "secrets_status")
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -56,7 +54,7 @@ def rotate(as_json: bool, data: Path | None) -> None:
     \b
     tracer secrets rotate
     """
-    result = _run("secrets_rotate", data)
+    result = ask(data, "secrets_rotate")
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -86,7 +84,7 @@ def forget_lost(yes: bool, as_json: bool, data: Path | None) -> None:
     tracer secrets forget-lost           say what would be lost
     tracer secrets forget-lost --yes
     """
-    result = _run("secrets_forget_lost", data, yes=yes)
+    result = ask(data, "secrets_forget_lost", yes=yes)
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -109,10 +107,3 @@ def new_key(as_json: bool) -> None:
 
     key = keyring.new_key()
     click.echo(json.dumps({"key": key}) if as_json else key)
-
-
-def _run(name: str, data: Path | None, **arguments: Any) -> Any:
-    settings, _ = all_settings.load(given(data=data))
-    from tracer import app
-
-    return app.run(settings, name, **arguments)

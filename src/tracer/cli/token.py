@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from tracer import settings as all_settings
-from tracer.cli.group import data_option, given, json_option, refusing
+from tracer.cli.group import ask, data_option, json_option, refusing
 from tracer.cli.spans import SPAN
 
 LIFETIMES = ("30d", "90d", "365d", "never")
@@ -64,7 +62,7 @@ def create(
     tracer token create --email me@example.com --scope event:read --scope project:read
     tracer token create --org acme --scope org:ci --expires 90d
     """
-    result = _run(
+    result = ask(
         data,
         "token",
         email=email,
@@ -89,7 +87,7 @@ def listing(email: str, org: str, as_json: bool, data: Path | None) -> None:
     \b
     tracer token list --email ada@example.com
     """
-    result = _run(data, "token_list", email=email, org=org)
+    result = ask(data, "token_list", email=email, org=org)
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -112,7 +110,7 @@ def revoke(token_id: int, as_json: bool, data: Path | None) -> None:
     \b
     tracer token revoke 12
     """
-    done = _run(data, "token_revoke", token_id=token_id)
+    done = ask(data, "token_revoke", token_id=token_id)
     click.echo(json.dumps(done) if as_json else f"Token {token_id} is revoked.")
 
 
@@ -134,12 +132,5 @@ def rotate(token_id: int, overlap: int, as_json: bool, data: Path | None) -> Non
     \b
     tracer token rotate 12 --overlap 7d
     """
-    result = _run(data, "token_rotate", token_id=token_id, overlap_s=overlap)
+    result = ask(data, "token_rotate", token_id=token_id, overlap_s=overlap)
     click.echo(json.dumps(result) if as_json else result["token"])
-
-
-def _run(data: Path | None, command: str, **arguments: Any) -> Any:
-    settings, _ = all_settings.load(given(data=data))
-    from tracer import app
-
-    return app.run(settings, command, **arguments)

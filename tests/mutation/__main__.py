@@ -53,7 +53,12 @@ class Target:
 _ACCOUNTS = ("tests/unit/ingest/test_outcomes.py", "tests/app/test_accounting_balance.py")
 TARGETS = (
     Target(
-        "ingest/quotas", ("tests/unit/ingest/test_quotas.py", "tests/app/test_quotas_ingest.py")
+        "ingest/quotas",
+        (
+            "tests/unit/ingest/test_quotas.py",
+            "tests/app/test_quotas_counters.py",
+            "tests/app/test_quotas_ingest.py",
+        ),
     ),
     Target("ingest/outcomes", (*_ACCOUNTS, "tests/app/test_dead_letters.py")),
     Target("ingest/balance", _ACCOUNTS),

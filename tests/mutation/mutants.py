@@ -60,13 +60,12 @@ def mutants(source: str, functions: frozenset[str] = frozenset()) -> list[Mutant
     text = _Text(source)
     found: dict[str, Mutant] = {}
     for root in roots:
-        for node, begin, end, put in _faults(root, text):
+        for _, begin, end, put in _faults(root, text):
             changed = text.replaced(begin, end, put)
             was = " ".join(text.between(begin, end).split())
             line = source.count("\n", 0, begin) + 1
-            if _compiles(changed):
+            if changed != source and _compiles(changed):
                 found.setdefault(changed, Mutant(line, f"{was!r} -> {put!r}"[:110], changed))
-            del node
     return sorted(found.values(), key=lambda mutant: mutant.line)
 
 

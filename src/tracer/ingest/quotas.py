@@ -154,10 +154,6 @@ class Quotas:
                 wanted[category] = wanted.get(category, 0) + quantity_of(item)
         return _judge(plan, wanted, items, clock.now_ms())
 
-    def counters(self) -> Iterable[Counter]:
-        """Every counter."""
-        return self._counters.values()
-
     def flush(self, tx: Tx) -> None:
         """Stores the counters that moved. Call `unsaved` when the transaction failed."""
         rows = []

@@ -99,20 +99,6 @@ def test_changed_quota_was_not_exceeded_yet_and_an_unchanged_one_was(
     assert use(tracer, quota) == (3, False)
 
 
-def test_new_quota_under_the_number_of_a_removed_one_begins_empty(
-    tracer: Running, key: ProjectKey, quota: Quota, quotas: Quotas
-) -> None:
-    for _ in range(2):
-        assert send(quotas, key, "event") is None
-    with tracer.meta.write() as tx:
-        actions.remove_quota(tx, quota)
-    bucket = add(tracer, tracer.project.id, None, window_s=3600, amount=1)
-    assert bucket.id == quota.id
-    quotas.refresh(tracer.meta.read())
-    assert send(quotas, key, "event") is None
-    assert send(quotas, key, "event") is not None
-
-
 def test_attachment_named_before_its_event_is_lost_with_it(key: ProjectKey, quotas: Quotas) -> None:
     for _ in range(2):
         assert send(quotas, key, "attachment", "event") is None

@@ -124,11 +124,12 @@ def test_frames_of_a_deleted_project_end_as_invalid(tracer):
 
 def test_floods_are_digested_by_workers_with_the_same_result(tmp_path):
     event = {"exception": {"values": [{"type": "E", "value": "v"}]}, "extra": {"password": "p"}}
+    others = set(multiprocessing.active_children())  # of servers that other tests still have open
     with running(tmp_path / "data", digest_processes=1) as tracer:
         tracer.send(event)
-        assert multiprocessing.active_children() == []
+        assert set(multiprocessing.active_children()) <= others
         sent = 1
-        while not multiprocessing.active_children() or sent < 200:
+        while set(multiprocessing.active_children()) <= others or sent < 200:
             with tracer.meta.write():  # meanwhile digest waits, so that a large chunk gathers
                 for _ in range(60):
                     tracer.send(event, digest=False)
@@ -146,7 +147,7 @@ def test_floods_are_digested_by_workers_with_the_same_result(tmp_path):
         issue = tracer.api(f"/api/0/organizations/{tracer.org.slug}/issues/").json()[0]
         latest = tracer.api(f"/api/0/issues/{issue['id']}/events/latest/").text
         assert "[Filtered]" in latest
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= others
 
 
 def test_what_waits_at_a_stop_is_digested_after_the_next_start(tmp_path):

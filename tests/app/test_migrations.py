@@ -149,6 +149,33 @@ def test_rollback_says_what_would_be_lost_and_changes_nothing(tmp_path: Path) ->
     assert _schemas(data) == {"meta": META, "spool": SPOOL}
 
 
+def test_a_person_reads_what_is_current_and_what_a_way_back_would_lose(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    old_folder(data, 2, 1)
+
+    def said(*words: str) -> str:
+        result = cli("migrate", *words, "--data", str(data))
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    assert f"meta   schema 2  brought to {META} at the next start" in said("status")
+    _holds_everything(data)
+    shown = said("status")
+    assert f"meta   schema {META}  current" in shown
+    assert "snapshot of schema 2, " in shown
+    assert "meta would go back to schema 2" in said("rollback")
+    assert "would be lost: 2 issues\n" in said("rollback")
+    assert "Nothing was changed. Say --yes to do it." in said("rollback")
+    done = said("rollback", "--yes")
+    assert "meta is back at schema 2" in done
+    assert "lost: 2 issues" in done
+    assert "Nothing was changed" not in done
+    connection = apsw.Connection(str(data / "meta.db"))
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    assert f"of a newer tracer; this one knows {META}" in said("status")
+
+
 def test_rollback_brings_the_older_stores_back_and_they_can_be_migrated_again(
     tmp_path: Path,
 ) -> None:

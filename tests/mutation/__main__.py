@@ -64,7 +64,13 @@ TARGETS = (
     Target("ingest/balance", _ACCOUNTS),
     Target(
         "ingest/digest",
-        (*_ACCOUNTS, "tests/app/test_ingest_digest.py", "tests/app/test_quotas_ingest.py"),
+        (
+            *_ACCOUNTS,
+            "tests/app/test_ingest_digest_faults.py",
+            "tests/app/test_dead_letters.py",
+            "tests/app/test_spikes.py",
+            "tests/app/test_ingest_digest.py",
+        ),
         frozenset({"_commit", "_store_items", "_balance", "flush", "_store_type", "_count"}),
     ),
     Target("storage/migrate", ("tests/unit/storage/test_migrate.py",)),

@@ -59,6 +59,7 @@ log = logging.getLogger("tracer.app")
 DIGEST_STOP_S = 3.0
 WORKER_STOP_S = 1.0
 SEEN_EVERY_S = 60.0
+RENEW_LOOK_S = 10.0
 BACKUP_LOOK_S = 60.0
 
 
@@ -235,6 +236,7 @@ class Application:
     def _worker(self) -> Worker:
         tasks = {name: task for feature in self.features for name, task in feature.tasks.items()}
         schedule = [every for feature in self.features for every in feature.every]
+        schedule.append(Every(RENEW_LOOK_S, _renew_events))
         schedule.append(Every(SEEN_EVERY_S, lambda tracer: tracer.guard.flush(tracer.meta)))
         schedule.append(Every(BACKUP_LOOK_S, self._if_backup_is_due))
         return Worker(tasks, schedule)
@@ -263,6 +265,10 @@ def _tell(function: Callable[[Tracer, Any], None], tracer: Tracer, fact: object)
         function(tracer, fact)
     except Exception:
         log.exception("%s was not heard", type(fact).__name__)
+
+
+def _renew_events(tracer: Tracer) -> None:
+    tracer.events.renew_if_due()
 
 
 def _dictionaries(meta: Meta) -> dict[int, bytes]:

@@ -28,6 +28,8 @@ from tracer.storage.tables import Table
 
 TIMEOUT_S = 10.0
 APPEND_ROWS = 16
+#: After so many rows the file is opened anew: see ADR 12.
+RENEW_ROWS = 200_000
 
 
 class _Local(threading.local):
@@ -60,6 +62,9 @@ class DuckEvents:
         self._writing = threading.Lock()
         self._opening = threading.Lock()
         self._local = _Local()
+        self._use = threading.Lock()
+        self._users = 0
+        self._appended = 0
         self._closed = False
         self._instance: Instance | None = Instance(path, self._settings)
         self._watch = Watch()
@@ -85,21 +90,35 @@ class DuckEvents:
             for table, rows in batch.items():
                 if rows:
                     _append(writer, table, rows)
+                    self._appended += len(rows)
 
     def select(self, sql: Sql, /, **params: Any) -> list[Row]:
         """See EventStore. Times come back as naive UTC, a VARIANT as a dict."""
         counting.note_query()
-        instance = self._open()
-        local = self._local
-        if local.instance is not instance or local.cursor is None:
-            local.cursor = instance.cursor()
-            local.instance = instance
-        cursor = local.cursor
-        began = perf_counter()
-        with self._problems(instance), self._watch.limit(self._timeout_s, cursor.interrupt):
-            rows: list[Row] = cursor.execute(sql.text, params).fetchall()
-        timing.note("events", sql.text, began)
-        return rows
+        with self._using() as instance:
+            local = self._local
+            if local.instance is not instance or local.cursor is None:
+                local.cursor = instance.cursor()
+                local.instance = instance
+            cursor = local.cursor
+            began = perf_counter()
+            with self._problems(instance), self._watch.limit(self._timeout_s, cursor.interrupt):
+                rows: list[Row] = cursor.execute(sql.text, params).fetchall()
+            timing.note("events", sql.text, began)
+            return rows
+
+    def renew_if_due(self) -> bool:
+        """See EventStore."""
+        with self._writing, self._use:
+            instance = self._instance
+            if self._appended < RENEW_ROWS or self._users or self._path is None or not instance:
+                return False
+            with self._opening:
+                self._instance = None
+                instance.close()
+                self._instance = Instance(self._path, self._settings)
+            self._appended = 0
+            return True
 
     def memory_bytes(self) -> int:
         """See EventStore."""
@@ -137,8 +156,7 @@ class DuckEvents:
     @contextmanager
     def freezing(self, copy: Path) -> Iterator[Freezing]:
         """A copy of one moment into a new file beside this one; appends go on meanwhile."""
-        instance = self._open()
-        with self._problems(instance):
+        with self._using() as instance, self._problems(instance):
             freezing = Freezing(instance.cursor(), copy)
             try:
                 yield freezing
@@ -169,6 +187,17 @@ class DuckEvents:
                     with suppress(duckdb.Error):
                         writer.execute("ROLLBACK")
                     raise
+
+    @contextmanager
+    def _using(self) -> Iterator[Instance]:
+        """The open file, which is not closed meanwhile."""
+        with self._use:
+            self._users += 1
+        try:
+            yield self._open()
+        finally:
+            with self._use:
+                self._users -= 1
 
     def _open(self) -> Instance:
         """The open file; opened anew after DuckDB has given up on it."""

@@ -42,6 +42,11 @@ class EventStore(Protocol):
         """Memory that the store holds now."""
         ...
 
+    def renew_if_due(self) -> bool:
+        """Give back memory that grows with what is appended, if there is enough of it and nobody
+        reads just now; whether that was done. Appends and reads wait meanwhile, for a moment."""
+        ...
+
     def forget_from(self, frame: int) -> int:
         """Delete the rows that this frame and later ones brought; return how many there were."""
         ...

@@ -46,7 +46,7 @@ def run(
     return ids
 
 
-def until(what: Callable[[], T | None], limit_s: float = 10) -> T:
+def until(what: Callable[[], T | None], limit_s: float = 30) -> T:
     """Wait for something that is not at once there."""
     deadline = time.monotonic() + limit_s
     while not (found := what()):

@@ -18,9 +18,12 @@ from tracer.kit.feature import Feature
 from tracer.projects.quotas import actions, queries
 from tracer.projects.quotas.model import MONTH
 from tracer.storage.events import Sql
+from tracer.storage.tables import EVENTS
 
 ODD = ({"type": "odd"}, b"x")
 BAD = ({"type": "odd"}, b"bad")
+#: Fails in the event store, when all else of the batch is written but not committed.
+MISFIT = ({"type": "odd"}, b"misfit")
 
 
 class Odd:
@@ -37,6 +40,8 @@ class Odd:
             raise self.faults.pop()
         if b"bad" in values:
             raise ValueError("what is that?")
+        if b"misfit" in values:
+            batch.append(EVENTS, [("no row of this table",)])
         return [None] * len(values)
 
 
@@ -59,6 +64,13 @@ def post(tracer: Running, *items: Any, message: str = "It broke") -> str:
     return id_
 
 
+def add_quota(tracer: Running) -> None:
+    with tracer.meta.write() as tx:
+        actions.set_quota(
+            tx, tracer.org.id, None, None, category="error", window_s=MONTH, amount=9, is_hard=True
+        )
+
+
 def fates(tracer: Running) -> dict[str, int]:
     rows = tracer.meta.read().rows("SELECT category, outcome, reason, quantity FROM outcomes")
     return {" ".join(filter(None, row[:3])): row[3] for row in rows}
@@ -72,10 +84,7 @@ def stored(tracer: Running) -> list[str]:
 def test_everything_of_a_batch_that_failed_is_counted_once_when_it_succeeds(
     tracer: Running, odd: Odd
 ) -> None:
-    with tracer.meta.write() as tx:
-        actions.set_quota(
-            tx, tracer.org.id, None, None, category="error", window_s=MONTH, amount=9, is_hard=True
-        )
+    add_quota(tracer)
     odd.faults = [Unavailable("the disk is away"), Unavailable("the disk is away")]
     unknown = f"/api/{tracer.project.id}/envelope/?sentry_key={'0' * 32}"
     assert tracer.visitor.post(unknown, content=b"{}\n").status_code in (401, 403)
@@ -110,6 +119,23 @@ def test_frame_at_fault_is_found_and_set_aside_and_the_others_are_stored(tracer:
     titles = tracer.meta.read().rows("SELECT title FROM issues ORDER BY title")
     assert [title for (title,) in titles] == [f"number {letter}" for letter in "abcde"]
     assert balance.check(tracer.meta.read()) == []
+
+
+def test_what_was_written_beside_a_failing_event_store_is_written_again(tracer: Running) -> None:
+    add_quota(tracer)
+    unknown = f"/api/{tracer.project.id}/envelope/?sentry_key={'0' * 32}"
+    assert tracer.visitor.post(unknown, content=b"{}\n").status_code in (401, 403)
+    post(tracer, MISFIT)
+    id_ = post(tracer)
+    tracer.digest()
+    assert stored(tracer) == [id_]
+    reader = tracer.meta.read()
+    assert [use.level for _, use in queries.every_quota(reader)] == [2]
+    found = fates(tracer)
+    assert [count for name, count in found.items() if "refused" in name] == [1]
+    assert found["error stored"] == 1
+    assert [count for name, count in found.items() if "error dead_letter" in name] == [1]
+    assert balance.check(reader) == []
 
 
 def test_what_was_digested_is_neither_forgotten_nor_digested_again_after_a_start(

@@ -25,9 +25,9 @@ def render(flood: Flood, command: str) -> tuple[str, str]:
     spool = flood.spool_bytes // MIB
     page = f"""# Load beyond what can be digested
 
-Measured {day} by `{command}` (scripts in `tests/bench/`): {flood.rate:,} events a second
-of 22 KB offered for {minutes:.1f} minutes to a server on the same machine, which can digest fewer:
-{about}.
+Measured {day} by `{command}` (scripts in `tests/bench/`):
+{flood.rate:,} events a second of 22 KB offered for {minutes:.1f} minutes to a server on the same
+machine, which can digest fewer: {about}.
 Settings are the defaults, but `spool_max_bytes` is {spool} MiB, so that the spool is soon full, and
 spike protection is off. Twice a second a page is fetched (issue list, issue, event in turn) and an
 error of a kind that never came before is sent. The generator does not heed 429. Memory is the

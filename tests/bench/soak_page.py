@@ -56,7 +56,12 @@ def _rows(soak: Soak) -> str:
     minutes = soak.minutes
     sent, refused = (sum(getattr(m, name) for m in minutes) for name in ("sent", "refused"))
     rows = [
-        ("events acknowledged; refused or failed", f"{sent:,}; {refused:,}", "; 0", refused == 0),
+        (
+            "events acknowledged; refused or failed",
+            f"{sent:,}; {refused:,}",
+            "none refused",
+            refused == 0,
+        ),
         ("acknowledged and not stored", f"{soak.missing:,}", "0", soak.missing == 0),
         ("memory: slope after warm-up", f"{memory:+.2f} MB an hour", "below 1", mark),
         ("… of the server", f"{_slope(samples, [s.server_mb for s in samples]):+.2f} MB an hour"),
@@ -85,7 +90,7 @@ def _rows(soak: Soak) -> str:
         ("until all was stored after the last event", f"{soak.drained_s:.1f} s"),
         ("stop", f"{soak.stop_s:.1f} s", "at most 5", soak.stop_s <= 5),
     ]
-    return "\n".join(row(*row) for row in rows)
+    return "\n".join(row(*one) for one in rows)
 
 
 def row(what: str, figure: str, goal: str = "", met: bool | str = "") -> str:

@@ -45,7 +45,7 @@ def saturation(seconds: int, runs: int) -> dict[str, float]:
     """Acknowledged a second with 32 connections that always have a request under way."""
     rates = []
     for _ in range(runs):
-        with servers.tracer() as server:
+        with servers.tracer(spike_floor_events=0) as server:
             run = offer(server, "--closed", "32", "--duration", str(seconds), seed=next(_seed))
             assert run.errors == 0, run
             rates.append(run.ok_per_s)
@@ -59,7 +59,7 @@ def digest(rate: int, seconds: int, processes: int, runs: int) -> dict[str, floa
     """
     rows: dict[str, list[float]] = {}
     for _ in range(runs):
-        with servers.tracer(digest_processes=processes) as server:
+        with servers.tracer(digest_processes=processes, spike_floor_events=0) as server:
             warm = offer(server, "--rate", "100", "--duration", "5", seed=next(_seed))
             server.settle(warm.ok)
             before, began = cpu_s(server), time.monotonic()
@@ -81,7 +81,7 @@ def digest(rate: int, seconds: int, processes: int, runs: int) -> dict[str, floa
 def visible(rate: int, probes: int) -> dict[str, float]:
     """Seconds from acknowledgement to presence in the list, while `rate` events a second come."""
     delays = []
-    with servers.tracer() as server:
+    with servers.tracer(spike_floor_events=0) as server:
         server.login()
         seconds = probes + 8
         load = threading.Thread(
@@ -115,7 +115,7 @@ def _probe(server: Server, title: str) -> float:
 
 def size(events: int, rate: int, page_runs: int) -> dict[str, Any]:
     """Memory, disk and page times over `events` stored events, idle and while `rate` come in."""
-    with servers.tracer() as server:
+    with servers.tracer(spike_floor_events=0) as server:
         figures: dict[str, Any] = {"start_s": server.started_s}
         server.login()
         time.sleep(3)
